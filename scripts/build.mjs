@@ -1,0 +1,15 @@
+// Builds the command line: TypeScript to dist/, and the data files that the code reads beside itself.
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const require = createRequire(import.meta.url);
+const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
+cpSync(join(root, "src", "std"), join(root, "dist", "src", "std"), { recursive: true });
+chmodSync(join(root, "dist", "src", "cli", "main.js"), 0o755);

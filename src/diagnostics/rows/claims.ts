@@ -1,0 +1,2 @@
+/** 04: gains and claims. */
+export const claimRows = {} as const;

@@ -1,0 +1,2 @@
+/** 03: layers, arguments and options. */
+export const layerRows = {} as const;

@@ -1,0 +1,2 @@
+/** 01: names and scopes. */
+export const nameRows = {} as const;

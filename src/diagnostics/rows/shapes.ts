@@ -1,0 +1,2 @@
+/** 02: shapes and dimensions. */
+export const shapeRows = {} as const;

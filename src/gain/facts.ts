@@ -1,0 +1,49 @@
+/** What the analysis knows of values and weights: facts, never tensors' contents. */
+import type { Phase, Shape, Weight } from "../model/model.ts";
+import type { Reason } from "./gain.ts";
+
+/**
+ * Proven ranges of one value over the whole input domain; ∞ where unproven.
+ * l2, token, linf: norms of the value itself. low/high: every entry lies between them.
+ * spread: radius in token norm round one constant token common to all tokens (docs/gains.md, b2): a covariance
+ * ignores constants, so attention may use it for keys and values.
+ */
+export interface Range {
+  readonly l2: number;
+  readonly token: number;
+  readonly linf: number;
+  readonly low: number;
+  readonly high: number;
+  readonly spread: number;
+  readonly why: Reason | null;
+}
+
+/**
+ * Upper bounds on a stored weight in one phase; ∞ where nothing is known. For vectors and biases the matrix norms
+ * are those of the column; what applies is read by the layer that owns the weight.
+ */
+export interface WeightFacts {
+  /** Largest singular value of the weight reshaped to (out, everything else). */
+  readonly spectral: number;
+  readonly frobenius: number;
+  /** Largest l1 norm of a row of the reshaped weight: the linf gain. */
+  readonly rowSum: number;
+  /** Largest l2 norm of a row of the reshaped weight. */
+  readonly rowNorm: number;
+  /** Largest absolute entry. */
+  readonly maxAbs: number;
+  /** Range of the entries; −∞ and ∞ where unknown. */
+  readonly low: number;
+  readonly high: number;
+  /** The entries themselves where the phase fixes them (coefficients that start at given numbers, biases at 0); else null. */
+  readonly values: readonly number[] | null;
+  /** Why the facts are ∞. */
+  readonly why: Reason | null;
+}
+
+/** Gives the facts of a weight in a phase. Tests and the what-if tables pass their own. */
+export type WeightOracle = (weight: Weight, phase: Phase) => WeightFacts;
+
+export interface ValueShape {
+  readonly shape: Shape;
+}

@@ -1,0 +1,211 @@
+/**
+ * What a layer is. One file per layer in this folder holds its signature, shape rule, weights, gain rule with proof
+ * and source, cost, and lowering to primitives, because they are facts about the same thing and rot when kept apart.
+ * `registry.ts` lists them all, explicitly.
+ */
+import type { DiagnosticName, ParamsOf } from "../diagnostics/table.ts";
+import type { Gain } from "../gain/gain.ts";
+import type { Range, WeightFacts } from "../gain/facts.ts";
+import type { Builder, Tensor } from "../graph/builder.ts";
+import type { Rational } from "../elaborate/rational.ts";
+import type { Coefficient, Init, Json, Node, OptionValue, Phase, Shape, ValueId, Weight } from "../model/model.ts";
+
+/** A layer's own plain configuration, as stored in Node.config. */
+export type Config = { readonly [key: string]: Json };
+
+/** Types of static parameters. Capitalised names are option types (src/elaborate/options.ts). */
+export type ParamType =
+  | "int"
+  | "real"
+  | "bool"
+  | "string"
+  | "int[]"
+  | "real[]"
+  | "Layer"
+  /** A number, `learned(…)`: fixed or a weight. */
+  | "Coefficient"
+  | "Init"
+  | "Constraint"
+  | "Score"
+  | "Values"
+  | "Region"
+  | "Position"
+  | "Norm"
+  /** One of the words listed in `words`. */
+  | "Word";
+
+export interface ParamSignature {
+  readonly name: string;
+  readonly type: ParamType;
+  /** Source text of the default; a parameter without one is required. Evaluated at application. */
+  readonly default?: string;
+  /** May be left out without a default; the getter then gives undefined. */
+  readonly optional?: boolean;
+  /** The legal words of a `Word`. */
+  readonly words?: readonly string[];
+  readonly doc: string;
+}
+
+export interface Signature {
+  /** Names of the tensors, in order; `v |> L(…)` fills the first. `Concat` takes any number (`rest`). */
+  readonly tensors: readonly string[];
+  readonly rest?: boolean;
+  readonly params: readonly ParamSignature[];
+  /** For people: `[..., c] -> [..., width]`. */
+  readonly shape: string;
+}
+
+/** A value as the shape rule sees it. */
+export interface Operand {
+  readonly value: ValueId;
+  readonly shape: Shape;
+}
+
+/**
+ * What the elaborator offers a shape rule. Every getter that finds a mistake reports it, marks the call as failed and
+ * gives a harmless stand-in, so that rules read straight through; what a failed call returns is thrown away.
+ */
+export interface Call {
+  readonly inputs: readonly Operand[];
+  /** Whether an argument was given (or has a default). */
+  has(name: string): boolean;
+  /** A whole number ≥ `least` (1 unless told). */
+  int(name: string, least?: number): number;
+  ints(name: string): readonly number[];
+  /** The exact number. Use `stored`/`storedTowardZero` of gain/up.ts for what goes into Config. */
+  real(name: string): Rational;
+  reals(name: string): readonly Rational[];
+  bool(name: string): boolean;
+  text(name: string): string;
+  word(name: string): string;
+  /** An option with its arguments filled in from the option's defaults: `cosine(tau: 10)` → name "cosine". */
+  option(name: string): OptionArgs;
+  /** Applies a layer argument to values, with its own weights; undefined where that failed. */
+  apply(name: string, inputs: readonly Operand[]): readonly Operand[] | undefined;
+  /**
+   * Makes (or, inside `shared`, finds) a weight under this node's path. Initialiser and constraint follow the
+   * weights policy unless given: matrix, kernel, depthwise and table weights take the policy's; others are as told.
+   */
+  weight(name: string, request: WeightRequest): number;
+  /** Whether this layer has biases: its own argument `bias`, else the policy's. */
+  wantsBias(): boolean;
+  /** A number that may be learned; as a weight it has the given shape ([] or [c]) and path suffix `name`. */
+  coefficient(name: string, shapes: readonly Shape[], rounding?: "nearest" | "toward-zero"): Coefficient;
+  /** The fed-back step of Scan and Fixpoint: applies a layer once to fresh values of these shapes. */
+  step(name: string, shapes: readonly Shape[]): StepBody | undefined;
+  /** Reports a mistake at the call (or at an argument) and marks the call as failed. */
+  fail<N extends DiagnosticName>(diagnostic: N, params: ParamsOf<N>, argument?: string, help?: string): void;
+  readonly failed: boolean;
+}
+
+export interface OptionArgs {
+  readonly name: string;
+  int(name: string, least?: number): number;
+  real(name: string): Rational;
+  word(name: string): string;
+  has(name: string): boolean;
+  coefficient(name: string, shapes: readonly Shape[]): Coefficient;
+  /** As plain data, for options that are only carried along. */
+  plain(): OptionValue;
+}
+
+export interface StepBody {
+  readonly parameters: readonly ValueId[];
+  readonly nodes: readonly Node[];
+  readonly result: Operand;
+}
+
+export interface WeightRequest {
+  readonly shape: Shape;
+  readonly role: Weight["role"];
+  readonly init?: Init;
+}
+
+/** What a shape rule gives. */
+export interface Plan<C extends Config = Config> {
+  readonly config: C;
+  readonly outputs: readonly Shape[];
+  /** Values the node reads, where they are not just the call's inputs (Residual reads x and f(x)). */
+  readonly inputs?: readonly ValueId[];
+  readonly weights?: { readonly [name: string]: number };
+  readonly body?: StepBody;
+}
+
+/** What the analysis offers a gain rule: facts only. */
+export interface GainContext<C extends Config> {
+  readonly config: C;
+  readonly node: Node;
+  readonly phase: Phase;
+  /** Shapes of inputs and outputs. */
+  readonly shapes: readonly Shape[];
+  readonly outputs: readonly Shape[];
+  /** Ranges of the inputs over the domain. */
+  readonly ranges: readonly Range[];
+  /** Facts of a weight by its name in the node. */
+  weight(name: string): WeightFacts;
+  /** Facts of a coefficient, fixed or learned, as if it were a weight. */
+  coefficient(c: Coefficient): WeightFacts;
+  /** Whether two inputs are the same value, or which linear map made an input: for rules about tied projections. */
+  producer(input: number): Node | null;
+  /** Bound of a nested step: its own gain from each parameter to the result, with these ranges of the parameters. */
+  step(ranges: readonly Range[]): { readonly gains: readonly Gain[]; readonly range: Range };
+}
+
+/** A rule's result for one output: the gain from the source, by which rule (a heading in docs/gains.md). */
+export interface Ruled {
+  readonly gain: Gain;
+  readonly rule: string;
+}
+
+export interface LayerRules<C extends Config> {
+  /**
+   * Gain of each output against a source, given the inputs' gains against the same source. Called once per source.
+   * Must be sound for every perturbation: the inputs' perturbations are bounded by `inputs`, nothing else is known.
+   */
+  gain(context: GainContext<C>, inputs: readonly Gain[]): readonly Ruled[];
+  /** Ranges of the outputs. Left out: unbounded. */
+  range?(context: GainContext<C>): readonly Range[];
+}
+
+export interface CostContext<C extends Config> {
+  readonly config: C;
+  readonly shapes: readonly Shape[];
+  readonly outputs: readonly Shape[];
+}
+
+/** What a lowering is given. Tensors carry the batch as leading axis: [batch, positions…, channels]. */
+export interface LowerContext<C extends Config> {
+  readonly builder: Builder;
+  readonly config: C;
+  readonly batch: number;
+  /** Training mode: dropout and drop path act. */
+  readonly training: boolean;
+  readonly inputs: readonly Tensor[];
+  readonly shapes: readonly Shape[];
+  readonly outputs: readonly Shape[];
+  /** The effective (constrained) weight. */
+  weight(name: string): Tensor;
+  coefficient(c: Coefficient): Tensor;
+  /** Uniform numbers in [0, 1) of this shape, fresh for each call, from the run's seed and step. */
+  random(shape: Shape): Tensor;
+}
+
+export interface Layer<C extends Config = Config> {
+  readonly name: string;
+  /** One line for the table of layers. */
+  readonly summary: string;
+  readonly signature: Signature;
+  /** Shape rule; undefined (or a failed call) after a reported mistake. */
+  infer(call: Call): Plan<C> | undefined;
+  /** Multiply-adds of one sample at inference, exactly; matrix products and convolutions only (docs/language.md). */
+  macs(context: CostContext<C>): number;
+  /** The proven rule, or the reason why there is none. */
+  readonly rules: LayerRules<C> | { readonly none: string; readonly fix?: string };
+  /** Lowering to primitives, or why the layer can't be executed yet. */
+  readonly lower: ((context: LowerContext<C>) => readonly Tensor[]) | { readonly none: string };
+}
+
+/** Keeps the config type of a definition while the registry forgets it. */
+export function defineLayer<C extends Config>(layer: Layer<C>): Layer {
+  return layer as unknown as Layer;
+}

@@ -1,0 +1,165 @@
+/**
+ * The Model: the typed layer graph of one model, elaborated: names resolved, dimensions known, loops unrolled.
+ * THE document that every later part reads. Plain data, serialisable (model.schema.json), checked by legality.ts.
+ *
+ * Shapes are per sample, without the batch: [positions…, channels], 0, 1 or 2 position axes.
+ * Numbers that enter the graph are the stored ones: exactly float32 values, so that gain rules and the compiled
+ * graph speak of the same numbers (docs/gains.md, "stored numbers").
+ */
+import type { Span } from "../text/source.ts";
+
+export type Shape = readonly number[];
+/** Index into Model.values. */
+export type ValueId = number;
+/** Index into Model.weights. */
+export type WeightId = number;
+
+export interface Model {
+  readonly lips: 1;
+  readonly name: string;
+  readonly file: string;
+  readonly inputs: readonly ModelInput[];
+  readonly outputs: readonly ModelOutput[];
+  readonly values: readonly Value[];
+  /** In an order in which they can be computed. */
+  readonly nodes: readonly Node[];
+  readonly weights: readonly Weight[];
+  /** Names of values that claims and tools can speak of: inputs, outputs, `let`s never rebound. */
+  readonly taps: readonly { readonly name: string; readonly value: ValueId }[];
+  readonly claims: readonly Claim[];
+  readonly train: TrainConfig | null;
+  readonly span: Span;
+}
+
+export interface ModelInput {
+  readonly name: string;
+  readonly value: ValueId;
+  readonly domain: Domain;
+  readonly span: Span;
+}
+
+export interface ModelOutput {
+  readonly name: string;
+  readonly value: ValueId;
+  readonly span: Span;
+}
+
+export interface Value {
+  readonly shape: Shape;
+  /** Names of the axes where the spec names them, for printing; null where it doesn't. */
+  readonly axes: readonly (string | null)[];
+  readonly span: Span;
+}
+
+/** The set an input is promised to lie in. Ends are rounded outwards to float64. All are convex. */
+export type Domain =
+  | { readonly kind: "box"; readonly low: number; readonly high: number }
+  | { readonly kind: "ball"; readonly norm: Norm; readonly radius: number }
+  | { readonly kind: "tokens"; readonly count: number }
+  | { readonly kind: "unbounded" };
+
+export type Norm = "l2" | "token" | "linf";
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** One application of one built-in layer. */
+export interface Node {
+  /** Name of the layer definition in src/layers. */
+  readonly layer: string;
+  /** Stable, PyTorch-like: `lips_block.2.0.attention.linear`. Weight paths are this plus `.weight` and so on. */
+  readonly path: string;
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+  /** What the layer's own `Config` type says. */
+  readonly config: { readonly [key: string]: Json };
+  readonly weights: { readonly [name: string]: WeightId };
+  /** Where the layer is written, and the calls that led there, innermost first. */
+  readonly span: Span;
+  readonly calls: readonly Span[];
+  /** The fed-back step of Scan and Fixpoint: nodes over values of the same model, none of them seen outside. */
+  readonly body: NodeBody | null;
+}
+
+export interface NodeBody {
+  readonly parameters: readonly ValueId[];
+  readonly nodes: readonly Node[];
+  readonly result: ValueId;
+}
+
+export interface Weight {
+  readonly path: string;
+  /** PyTorch's layouts: Linear (out, in), conv (out, in/groups, kh, kw). [] is a scalar. */
+  readonly shape: Shape;
+  /**
+   * What it is, for facts, optimiser groups and initialisers:
+   * matrix (out, in); kernel (out, in/groups, kh, kw); depthwise (c·multiplier, 1, kh, kw); table (rows, columns),
+   * read by index; vector and scalar: scales and coefficients; bias; value: a learned tensor that flows.
+   */
+  readonly role: "matrix" | "kernel" | "depthwise" | "table" | "vector" | "scalar" | "bias" | "value";
+  readonly init: Init;
+  readonly constraint: Constraint;
+  /** Kept by projection after each training step; ends are stored numbers, rounded inwards. */
+  readonly range: readonly [low: number, high: number] | null;
+  readonly span: Span;
+}
+
+export type Init =
+  | { readonly kind: "spectral" | "orthogonal" | "xavier" | "kaiming" | "zeros" | "ones" }
+  | { readonly kind: "trunc_normal" | "normal"; readonly std: number }
+  /** One stored number for every entry, or one per entry. */
+  | { readonly kind: "constant"; readonly values: readonly number[] };
+
+export type Constraint =
+  | { readonly kind: "none" | "aol" | "orthogonal" | "unit_rows" | "unit_rms" }
+  | { readonly kind: "spectral" | "rms" | "frobenius"; readonly bound: number };
+
+/** A number that a layer multiplies by: fixed, or a weight. */
+export type Coefficient =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "learned"; readonly weight: WeightId };
+
+export type Phase = "init" | "always" | "checkpoint";
+
+/** One certify clause at one instance. Clauses of a block give one claim per instance with the same span. */
+export interface Claim {
+  readonly kind: "gain" | "margin" | "radius";
+  readonly text: string;
+  readonly phase: Phase;
+  /** radius: the value whose range is claimed; `to` is then the same. */
+  readonly from: ValueId;
+  readonly to: ValueId;
+  readonly fromName: string;
+  readonly toName: string;
+  readonly normIn: Norm | "rms";
+  readonly normOut: Norm | "rms";
+  /** Largest float64 not above the exact number that is written. */
+  readonly limit: number;
+  /** Path of the instance; "" for the model's own claims. */
+  readonly instance: string;
+  readonly span: Span;
+}
+
+/** A call with plain arguments: `cosine(min_lr: 1e-5)` → { name: "cosine", args: { min_lr: 1e-5 } }. */
+export interface OptionValue {
+  readonly name: string;
+  readonly args: { readonly [name: string]: Json };
+}
+
+export interface TrainConfig {
+  readonly data: OptionValue | null;
+  readonly augment: readonly OptionValue[];
+  /** A weighted sum. */
+  readonly loss: readonly { readonly weight: number; readonly term: OptionValue }[];
+  readonly optimizer: OptionValue;
+  readonly groups: readonly OptionValue[];
+  readonly schedule: OptionValue;
+  readonly epochs: number | null;
+  readonly steps: number | null;
+  readonly batch: number;
+  readonly clip: number | null;
+  readonly average: OptionValue | null;
+  readonly precision: string;
+  readonly seed: number;
+  readonly report: readonly OptionValue[];
+  readonly span: Span;
+}
