@@ -1,5 +1,5 @@
 import type { Span } from "../text/source.ts";
-import { table, type DiagnosticName, type ParamsOf } from "./table.ts";
+import { table, type DiagnosticName, type ParamsOf, type Row } from "./table.ts";
 
 export type Severity = "error" | "warning" | "hint";
 
@@ -35,6 +35,11 @@ export interface Extra {
   help?: string;
 }
 
+interface TypedRow<P> extends Omit<Row, "message" | "help"> {
+  readonly message: (params: P) => string;
+  readonly help?: (params: P) => string | null;
+}
+
 /** Makes one diagnostic. A name or a parameter that is not in the table does not type-check. */
 export function diagnostic<N extends DiagnosticName>(
   name: N,
@@ -42,13 +47,14 @@ export function diagnostic<N extends DiagnosticName>(
   params: ParamsOf<N>,
   extra: Extra = {},
 ): Diagnostic {
-  const row = table[name];
-  const help = extra.help ?? (row.help as ((p: ParamsOf<N>) => string | null) | undefined)?.(params) ?? null;
+  // The table types each row's parameters by itself; here they are those of this one row.
+  const row = table[name] as Row as TypedRow<ParamsOf<N>>;
+  const help = extra.help ?? row.help?.(params) ?? null;
   return {
     code: row.code,
     name,
     severity: row.severity,
-    message: (row.message as (p: ParamsOf<N>) => string)(params),
+    message: row.message(params),
     help,
     span,
     related: extra.related ?? [],

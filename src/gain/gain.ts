@@ -20,6 +20,8 @@ export interface Reason {
   readonly because: readonly Reason[];
   /** What to change in the spec, in its own words: "values: unit(eps: 1e-2)". */
   readonly fix?: string;
+  /** What tools must recognise: a weight that training may take anywhere. */
+  readonly kind?: "free-weight";
 }
 
 /** Row p (source norm), column q (value norm), each in the order of `norms`: entry 3·p + q. */
@@ -96,7 +98,8 @@ export function isNothing(gain: Gain): boolean {
 export function unproven(reason: Reason, ...inputs: readonly Gain[]): Gain {
   if (inputs.length > 0 && inputs.every(isNothing)) return nothing;
   const because = inputs.map((g) => g.why).filter((w): w is Reason => w !== null);
-  return { entries: new Array<number>(9).fill(Infinity), why: { ...reason, because: [...reason.because, ...because] } };
+  const all = [...new Set([...reason.because, ...because])];
+  return { entries: new Array<number>(9).fill(Infinity), why: { ...reason, because: all } };
 }
 
 /** Puts a gain together from entries, and keeps the first reason where an entry is ∞. */
@@ -106,8 +109,11 @@ export function gainOf(entries: readonly number[], ...reasons: readonly (Reason 
   return { entries: clean, why: reasons.find((r) => r) ?? { text: "the bound exceeds the range of float64", path: null, because: [] } };
 }
 
-/** Sequence: `map` (a map's own closed matrix) after `gain`. `why` explains entries of the map that are ∞. */
-export function then(gain: Gain, map: readonly number[], why: Reason | null = null): Gain {
+/**
+ * Sequence: `map` (a map's own closed matrix) after `gain`. `why` explains entries of the map that are ∞.
+ * (Not called `then`: a module that exports a `then` is taken for a promise by `import()`.)
+ */
+export function through(gain: Gain, map: readonly number[], why: Reason | null = null): Gain {
   return gainOf(product(gain.entries, map), gain.why, why);
 }
 

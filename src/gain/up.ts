@@ -141,9 +141,9 @@ export function sumUp(xs: readonly number[]): number {
   return s;
 }
 
-/** ≥ √(Σ x²). One exact operand and zeros give it back exactly. */
+/** ≥ √(Σ x²), arguments of any sign. One exact operand and zeros give it back exactly. */
 export function hypotUp(...xs: readonly number[]): number {
-  const nonzero = xs.filter((x) => x !== 0);
+  const nonzero = xs.filter((x) => x !== 0).map(Math.abs);
   if (nonzero.length === 0) return 0;
   if (nonzero.length === 1) return Number.isNaN(nonzero[0]) ? Infinity : nonzero[0];
   const m = maxUp(...nonzero);

@@ -24,11 +24,19 @@ export class Builder {
       attributes as never,
       dtype,
     );
-    const key = op === "input" ? "" : `${op}|${inputs.map((t) => t.id)}|${result}|${keyOf(op, attributes, shape)}`;
+    const key =
+      op === "input" ? "" : `${op}|${inputs.map((t) => t.id)}|${result}|${keyOf(op, attributes, shape)}`;
     const before = key === "" ? undefined : this.known.get(key);
     if (before !== undefined) return this.tensor(before);
     const id = this.nodes.length;
-    this.nodes.push({ op, inputs: inputs.map((t) => t.id), attributes, shape, dtype: result, origin: this.origin });
+    this.nodes.push({
+      op,
+      inputs: inputs.map((t) => t.id),
+      attributes,
+      shape,
+      dtype: result,
+      origin: this.origin,
+    });
     if (key !== "") this.known.set(key, id);
     return this.tensor(id);
   }
@@ -47,12 +55,27 @@ export class Builder {
     const fill = typeof data === "number";
     return this.constantNode(fill ? [data] : data, fill, shape, dtype);
   }
-  private constantNode(data: readonly number[] | Float64Array, fill: boolean, shape: Dims, dtype: DType): Tensor {
-    const key = data.length <= 16 ? `constant|${fill}|${dtype}|${shape}|${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : String(x)))}` : "";
+  private constantNode(
+    data: readonly number[] | Float64Array,
+    fill: boolean,
+    shape: Dims,
+    dtype: DType,
+  ): Tensor {
+    const key =
+      data.length <= 16
+        ? `constant|${fill}|${dtype}|${shape}|${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : String(x)))}`
+        : "";
     const before = key === "" ? undefined : this.known.get(key);
     if (before !== undefined) return this.tensor(before);
     const id = this.nodes.length;
-    this.nodes.push({ op: "constant", inputs: [], attributes: { data, fill }, shape, dtype, origin: this.origin });
+    this.nodes.push({
+      op: "constant",
+      inputs: [],
+      attributes: { data, fill },
+      shape,
+      dtype,
+      origin: this.origin,
+    });
     if (key !== "") this.known.set(key, id);
     return this.tensor(id);
   }
@@ -64,11 +87,15 @@ export class Builder {
   sub = (a: Tensor | number, b: Tensor | number): Tensor => this.op("sub", [this.lift(a), this.lift(b)], {});
   mul = (a: Tensor | number, b: Tensor | number): Tensor => this.op("mul", [this.lift(a), this.lift(b)], {});
   div = (a: Tensor | number, b: Tensor | number): Tensor => this.op("div", [this.lift(a), this.lift(b)], {});
-  maximum = (a: Tensor | number, b: Tensor | number): Tensor => this.op("maximum", [this.lift(a), this.lift(b)], {});
-  minimum = (a: Tensor | number, b: Tensor | number): Tensor => this.op("minimum", [this.lift(a), this.lift(b)], {});
-  greater = (a: Tensor | number, b: Tensor | number): Tensor => this.op("greater", [this.lift(a), this.lift(b)], {});
+  maximum = (a: Tensor | number, b: Tensor | number): Tensor =>
+    this.op("maximum", [this.lift(a), this.lift(b)], {});
+  minimum = (a: Tensor | number, b: Tensor | number): Tensor =>
+    this.op("minimum", [this.lift(a), this.lift(b)], {});
+  greater = (a: Tensor | number, b: Tensor | number): Tensor =>
+    this.op("greater", [this.lift(a), this.lift(b)], {});
   equal = (a: Tensor, b: Tensor): Tensor => this.op("equal", [a, b], {});
-  select = (condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor => this.op("select", [condition, this.lift(a), this.lift(b)], {});
+  select = (condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor =>
+    this.op("select", [condition, this.lift(a), this.lift(b)], {});
   neg = (x: Tensor): Tensor => this.op("neg", [x], {});
   exp = (x: Tensor): Tensor => this.op("exp", [x], {});
   log = (x: Tensor): Tensor => this.op("log", [x], {});
@@ -89,9 +116,12 @@ export class Builder {
     return this.mul(this.sum(x, axes, keep), 1 / count);
   }
   softmax = (x: Tensor): Tensor => this.op("softmax", [x], {});
-  reshape = (x: Tensor, shape: Dims): Tensor => (same(x.shape, shape) ? x : this.op("reshape", [x], { shape }));
-  broadcast = (x: Tensor, shape: Dims): Tensor => (same(x.shape, shape) ? x : this.op("broadcast", [x], { shape }));
-  transpose = (x: Tensor, order: readonly number[]): Tensor => order.every((o, i) => o === i) ? x : this.op("transpose", [x], { order });
+  reshape = (x: Tensor, shape: Dims): Tensor =>
+    same(x.shape, shape) ? x : this.op("reshape", [x], { shape });
+  broadcast = (x: Tensor, shape: Dims): Tensor =>
+    same(x.shape, shape) ? x : this.op("broadcast", [x], { shape });
+  transpose = (x: Tensor, order: readonly number[]): Tensor =>
+    order.every((o, i) => o === i) ? x : this.op("transpose", [x], { order });
   /** x[start:end] on one axis. */
   slice(x: Tensor, axis: number, start: number, end: number, step = 1): Tensor {
     if (start === 0 && end === x.shape[axis] && step === 1) return x;
@@ -101,11 +131,15 @@ export class Builder {
       step: x.shape.map((_, i) => (i === axis ? step : 1)),
     });
   }
-  concat = (xs: readonly Tensor[], axis: number): Tensor => (xs.length === 1 ? xs[0] : this.op("concat", xs, { axis }));
-  pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor => this.op("pad", [x], { before, after });
+  concat = (xs: readonly Tensor[], axis: number): Tensor =>
+    xs.length === 1 ? xs[0] : this.op("concat", xs, { axis });
+  pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor =>
+    this.op("pad", [x], { before, after });
   gather = (x: Tensor, indices: Tensor, axis: number): Tensor => this.op("gather", [x, indices], { axis });
-  matmul = (a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor => this.op("matmul", [a, b], { transposeA, transposeB });
-  conv = (x: Tensor, kernel: Tensor, attributes: OpAttributes["conv"]): Tensor => this.op("conv", [x, kernel], attributes);
+  matmul = (a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor =>
+    this.op("matmul", [a, b], { transposeA, transposeB });
+  conv = (x: Tensor, kernel: Tensor, attributes: OpAttributes["conv"]): Tensor =>
+    this.op("conv", [x, kernel], attributes);
 
   graph(name: string, outputs: readonly { readonly name: string; readonly tensor: Tensor }[]): Graph {
     return { name, nodes: this.nodes, outputs: outputs.map((o) => ({ name: o.name, node: o.tensor.id })) };

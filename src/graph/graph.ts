@@ -52,7 +52,11 @@ export interface OpAttributes {
   broadcast: { readonly shape: Dims };
   transpose: { readonly order: readonly number[] };
   /** One range per axis; step ≥ 1. */
-  slice: { readonly start: readonly number[]; readonly end: readonly number[]; readonly step: readonly number[] };
+  slice: {
+    readonly start: readonly number[];
+    readonly end: readonly number[];
+    readonly step: readonly number[];
+  };
   concat: { readonly axis: number };
   /** Zeros before and after each axis. */
   pad: { readonly before: readonly number[]; readonly after: readonly number[] };

@@ -4,11 +4,11 @@
  * `registry.ts` lists them all, explicitly.
  */
 import type { DiagnosticName, ParamsOf } from "../diagnostics/table.ts";
-import type { Gain } from "../gain/gain.ts";
+import type { Gain, Reason } from "../gain/gain.ts";
 import type { Range, WeightFacts } from "../gain/facts.ts";
 import type { Builder, Tensor } from "../graph/builder.ts";
 import type { Rational } from "../elaborate/rational.ts";
-import type { Coefficient, Init, Json, Node, OptionValue, Phase, Shape, ValueId, Weight } from "../model/model.ts";
+import type { Coefficient, Constraint, Init, Json, Node, OptionValue, Phase, Shape, ValueId, Weight } from "../model/model.ts";
 
 /** A layer's own plain configuration, as stored in Node.config. */
 export type Config = { readonly [key: string]: Json };
@@ -59,6 +59,8 @@ export interface Signature {
 export interface Operand {
   readonly value: ValueId;
   readonly shape: Shape;
+  /** How many different ids there are, where the value holds token ids (`in tokens(n)`); else left out. */
+  readonly tokens?: number;
 }
 
 /**
@@ -80,6 +82,11 @@ export interface Call {
   word(name: string): string;
   /** An option with its arguments filled in from the option's defaults: `cosine(tau: 10)` → name "cosine". */
   option(name: string): OptionArgs;
+  /**
+   * A layer argument that is one call of a built-in, not applied: its name and static arguments, defaults filled in.
+   * For layers that carry it out themselves (Attend's `local`). undefined for a composed layer or a block.
+   */
+  layerArgument(name: string): OptionArgs | undefined;
   /** Applies a layer argument to values, with its own weights; undefined where that failed. */
   apply(name: string, inputs: readonly Operand[]): readonly Operand[] | undefined;
   /**
@@ -91,8 +98,12 @@ export interface Call {
   wantsBias(): boolean;
   /** A number that may be learned; as a weight it has the given shape ([] or [c]) and path suffix `name`. */
   coefficient(name: string, shapes: readonly Shape[], rounding?: "nearest" | "toward-zero"): Coefficient;
-  /** The fed-back step of Scan and Fixpoint: applies a layer once to fresh values of these shapes. */
-  step(name: string, shapes: readonly Shape[]): StepBody | undefined;
+  /**
+   * The fed-back step of Scan and Fixpoint, the activation of Sandwich: applies a layer once to fresh values of these
+   * shapes, in the order of its tensor parameters. null: the shape that the layer's own signature fixes (`state: [n]`
+   * with a static n); a mistake where it doesn't fix one.
+   */
+  step(name: string, shapes: readonly (Shape | null)[]): StepBody | undefined;
   /** Reports a mistake at the call (or at an argument) and marks the call as failed. */
   fail<N extends DiagnosticName>(diagnostic: N, params: ParamsOf<N>, argument?: string, help?: string): void;
   readonly failed: boolean;
@@ -102,6 +113,7 @@ export interface OptionArgs {
   readonly name: string;
   int(name: string, least?: number): number;
   real(name: string): Rational;
+  bool(name: string): boolean;
   word(name: string): string;
   has(name: string): boolean;
   coefficient(name: string, shapes: readonly Shape[]): Coefficient;
@@ -111,6 +123,8 @@ export interface OptionArgs {
 
 export interface StepBody {
   readonly parameters: readonly ValueId[];
+  /** Shapes of the parameters. */
+  readonly shapes: readonly Shape[];
   readonly nodes: readonly Node[];
   readonly result: Operand;
 }
@@ -119,6 +133,8 @@ export interface WeightRequest {
   readonly shape: Shape;
   readonly role: Weight["role"];
   readonly init?: Init;
+  /** Given where the layer parametrises the weight itself (Sandwich, SLL): the policy's constraint doesn't apply. */
+  readonly constraint?: Constraint;
 }
 
 /** What a shape rule gives. */
@@ -155,6 +171,8 @@ export interface GainContext<C extends Config> {
 export interface Ruled {
   readonly gain: Gain;
   readonly rule: string;
+  /** Why a finite gain is of no use (attention guarded by 1e-12, LayerNorm's eps), and what to change. */
+  readonly caution?: Reason;
 }
 
 export interface LayerRules<C extends Config> {
@@ -171,6 +189,8 @@ export interface CostContext<C extends Config> {
   readonly config: C;
   readonly shapes: readonly Shape[];
   readonly outputs: readonly Shape[];
+  /** Multiply-adds of one application of the node's body; 0 without one. */
+  readonly step: number;
 }
 
 /** What a lowering is given. Tensors carry the batch as leading axis: [batch, positions…, channels]. */
@@ -188,6 +208,8 @@ export interface LowerContext<C extends Config> {
   coefficient(c: Coefficient): Tensor;
   /** Uniform numbers in [0, 1) of this shape, fresh for each call, from the run's seed and step. */
   random(shape: Shape): Tensor;
+  /** Lowers the node's body once, on these values of its parameters; each call has the same weights. */
+  step(inputs: readonly Tensor[]): Tensor;
 }
 
 export interface Layer<C extends Config = Config> {
@@ -201,6 +223,10 @@ export interface Layer<C extends Config = Config> {
   macs(context: CostContext<C>): number;
   /** The proven rule, or the reason why there is none. */
   readonly rules: LayerRules<C> | { readonly none: string; readonly fix?: string };
+  /** Why a configuration of a layer with a lowering can't be executed yet. */
+  readonly refuses?: (config: C) => string | undefined;
+  /** Why the layer can't be trained yet, though it can run: training graphs refuse it with this reason. */
+  readonly untrainable?: string;
   /** Lowering to primitives, or why the layer can't be executed yet. */
   readonly lower: ((context: LowerContext<C>) => readonly Tensor[]) | { readonly none: string };
 }

@@ -29,6 +29,17 @@ export interface Model {
   readonly claims: readonly Claim[];
   readonly train: TrainConfig | null;
   readonly span: Span;
+  /**
+   * Where the spec has `solve(in: [low, high])`: one number is unknown. The model then holds the lower end in its
+   * place, so that shapes and parameters can be shown; nothing is proven of it, and it can't be built or run.
+   */
+  readonly solve?: Solve;
+}
+
+export interface Solve {
+  readonly low: number;
+  readonly high: number;
+  readonly span: Span;
 }
 
 export interface ModelInput {
@@ -93,9 +104,10 @@ export interface Weight {
   /**
    * What it is, for facts, optimiser groups and initialisers:
    * matrix (out, in); kernel (out, in/groups, kh, kw); depthwise (c·multiplier, 1, kh, kw); table (rows, columns),
-   * read by index; vector and scalar: scales and coefficients; bias; value: a learned tensor that flows.
+   * read by index; vector and scalar: scales and coefficients; bias; value: a learned tensor that flows;
+   statistic: running means and variances, which no gradient and no optimiser touches and no parameter count counts.
    */
-  readonly role: "matrix" | "kernel" | "depthwise" | "table" | "vector" | "scalar" | "bias" | "value";
+  readonly role: "matrix" | "kernel" | "depthwise" | "table" | "vector" | "scalar" | "bias" | "value" | "statistic";
   readonly init: Init;
   readonly constraint: Constraint;
   /** Kept by projection after each training step; ends are stored numbers, rounded inwards. */
@@ -116,7 +128,8 @@ export type Constraint =
 /** A number that a layer multiplies by: fixed, or a weight. */
 export type Coefficient =
   | { readonly kind: "constant"; readonly value: number }
-  | { readonly kind: "learned"; readonly weight: WeightId };
+  /** Its shape: [] for one number, [c] for one per channel; without it rules assume the worse. */
+  | { readonly kind: "learned"; readonly weight: WeightId; readonly shape?: Shape };
 
 export type Phase = "init" | "always" | "checkpoint";
 

@@ -1,5 +1,6 @@
 /** An engine runs a compiled graph on a device. */
-import type { DType, Dims } from "../graph/graph.ts";
+import type { DType, Dims, Graph } from "../graph/graph.ts";
+import type { Result } from "./result.ts";
 
 /** A tensor on the host: row-major; f32 as Float32Array, i32 as Int32Array, bool as Uint8Array. */
 export interface HostTensor {
@@ -8,9 +9,24 @@ export interface HostTensor {
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
 
+export interface SessionOptions {
+  /**
+   * Inputs whose value in the next run is the output of the same name (parameters, moments). They are set once by
+   * `write`, stay in the engine's memory from step to step without copies, and are read with `read`.
+   */
+  readonly carry?: readonly string[];
+}
+
 export interface Session {
-  /** Runs the graph once: all inputs by name in, the outputs by name out. */
-  run(feeds: Record<string, HostTensor>): Promise<Record<string, HostTensor>>;
+  /**
+   * Runs the graph once: all inputs but the carried ones by name in, all outputs but the carried ones by name out.
+   * The outputs' memory belongs to the caller. One run at a time.
+   */
+  run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
+  /** Sets carried inputs: before the first run, and when a run is resumed. The data is copied. */
+  write(state: Readonly<Record<string, HostTensor>>): Promise<void>;
+  /** Copies of carried inputs as they stand now: all, or those named. */
+  read(names?: readonly string[]): Promise<Record<string, HostTensor>>;
   release(): Promise<void>;
 }
 
@@ -20,4 +36,6 @@ export interface Engine {
   /** `CPU, 2 threads`, `WebGPU`, …: always printed with the name. */
   readonly device: string;
   readonly version: string;
+  /** Prepares a graph to be run; an engine's refusal is a diagnostic. */
+  open(graph: Graph, options?: SessionOptions): Promise<Result<Session>>;
 }

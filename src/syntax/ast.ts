@@ -1,6 +1,7 @@
 /** The abstract syntax tree: what was written, as plain data with spans. No meaning is attached here. */
 import type { Span } from "../text/source.ts";
 
+/** Where a name was missing in the text (and has been reported), `text` is empty: it raises no second error. */
 export interface Name {
   readonly text: string;
   readonly span: Span;
@@ -10,6 +11,15 @@ export interface File {
   /** `lips 1` as first line; null where it is left out. */
   readonly edition: { readonly number: string; readonly span: Span } | null;
   readonly items: readonly Item[];
+  /** All comments in order, docs too: the printer puts them back. */
+  readonly comments: readonly Comment[];
+  readonly span: Span;
+}
+
+export interface Comment {
+  /** With its `//` or `///`. */
+  readonly text: string;
+  readonly doc: boolean;
   readonly span: Span;
 }
 
@@ -53,6 +63,7 @@ export interface Train {
 }
 
 export interface Param {
+  readonly doc: string | null;
   readonly name: Name;
   readonly type: Type;
   readonly default: Expr | null;
@@ -63,7 +74,9 @@ export type Type =
   | { readonly kind: "shape"; readonly dims: readonly Dim[]; readonly span: Span }
   | { readonly kind: "named"; readonly name: Name; readonly list: boolean; readonly span: Span };
 
-export type Dim = { readonly kind: "rest"; readonly span: Span } | { readonly kind: "dim"; readonly value: Expr; readonly span: Span };
+export type Dim =
+  | { readonly kind: "rest"; readonly span: Span }
+  | { readonly kind: "dim"; readonly value: Expr; readonly span: Span };
 
 export interface Body {
   readonly statements: readonly Statement[];
@@ -76,7 +89,9 @@ export interface Let {
   readonly kind: "let";
   readonly doc: string | null;
   /** One name, or a list pattern `let [q, k, v] = …`. */
-  readonly pattern: { readonly kind: "name"; readonly name: Name } | { readonly kind: "list"; readonly names: readonly Name[]; readonly span: Span };
+  readonly pattern:
+    | { readonly kind: "name"; readonly name: Name }
+    | { readonly kind: "list"; readonly names: readonly Name[]; readonly span: Span };
   readonly type: Type | null;
   readonly value: Expr;
   readonly span: Span;
@@ -148,9 +163,13 @@ export interface Arg {
   readonly span: Span;
 }
 
-export type BinaryOperator = "^" | "*" | "/" | "%" | "+" | "-" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "and" | "or";
+export type BinaryOperator =
+  "^" | "*" | "/" | "%" | "+" | "-" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "and" | "or";
 
-export type Expr =
+/** `grouped`: it stood in parentheses, which its span then includes; the printer keeps them. */
+export type Expr = ExprNode & { readonly grouped?: true };
+
+export type ExprNode =
   | { readonly kind: "number"; readonly text: string; readonly span: Span }
   | { readonly kind: "string"; readonly text: string; readonly span: Span }
   | { readonly kind: "boolean"; readonly value: boolean; readonly span: Span }
@@ -160,7 +179,13 @@ export type Expr =
   | { readonly kind: "index"; readonly list: Expr; readonly index: Expr; readonly span: Span }
   | { readonly kind: "member"; readonly object: Expr; readonly name: Name; readonly span: Span }
   | { readonly kind: "unary"; readonly operator: "-" | "not"; readonly operand: Expr; readonly span: Span }
-  | { readonly kind: "binary"; readonly operator: BinaryOperator; readonly left: Expr; readonly right: Expr; readonly span: Span }
+  | {
+      readonly kind: "binary";
+      readonly operator: BinaryOperator;
+      readonly left: Expr;
+      readonly right: Expr;
+      readonly span: Span;
+    }
   | { readonly kind: "pipe"; readonly left: Expr; readonly right: Expr; readonly span: Span }
   /** Stands where the text was wrong and has been reported; raises no second error. */
   | { readonly kind: "error"; readonly span: Span };

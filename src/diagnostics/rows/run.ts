@@ -1,2 +1,122 @@
 /** 06 files and data, 07 build and run. */
-export const runRows = {} as const;
+export const runRows = {
+  "file-not-found": {
+    code: "LIPS0601",
+    severity: "error",
+    message: (p: { path: string; what: string }) => `There is no ${p.what} \`${p.path}\`.`,
+    help: () => "check the path; relative paths are seen from the folder that the command runs in",
+  },
+  "damaged-file": {
+    code: "LIPS0602",
+    severity: "error",
+    message: (p: { path: string; problem: string }) => `\`${p.path}\` is damaged: ${p.problem}.`,
+    help: () => "copy or download the file again; nothing was trained or written",
+  },
+  "data-shape": {
+    code: "LIPS0603",
+    severity: "error",
+    message: (p: { input: string; expected: string; found: string; data: string }) =>
+      `Input \`${p.input}\` is ${p.expected}, but ${p.data} holds samples of ${p.found}.`,
+    help: () => "change the input's shape in the spec, or choose data of that shape with --data",
+  },
+  "data-domain": {
+    code: "LIPS0604",
+    severity: "error",
+    message: (p: { input: string; domain: string; found: string; data: string }) =>
+      `Input \`${p.input}\` is promised to lie in ${p.domain}, but ${p.data} holds ${p.found}: the bound wouldn't be about this data.`,
+    help: () => "widen the domain after `in`, or scale the data",
+  },
+  "data-labels": {
+    code: "LIPS0605",
+    severity: "error",
+    message: (p: { data: string; label: number; classes: number; output: string }) =>
+      `${p.data} holds label ${p.label}, but \`${p.output}\` has ${p.classes} classes (0 to ${p.classes - 1}).`,
+    help: () => "set the number of classes in the spec, or with --set classes=…",
+  },
+  "no-data": {
+    code: "LIPS0606",
+    severity: "error",
+    message: (p: { model: string }) => `Nothing says which data \`${p.model}\` is about.`,
+    help: () => "add `data: fashion_mnist` to its `train` section, or give --data FOLDER",
+  },
+  "data-kind": {
+    code: "LIPS0607",
+    severity: "error",
+    message: (p: { kind: string }) => `Data \`${p.kind}\` can't be read yet.`,
+    help: () => "available: fashion_mnist, mnist, images(folder), table(file); or --data FOLDER-OR-FILE",
+  },
+  "checkpoint-mismatch": {
+    code: "LIPS0608",
+    severity: "error",
+    message: (p: { path: string; problem: string }) => `The checkpoint \`${p.path}\` doesn't fit this model: ${p.problem}.`,
+    help: () => "resume with the spec and options that the run began with (they stand in its config.json), or begin a new run",
+  },
+  "not-finite": {
+    code: "LIPS0609",
+    severity: "error",
+    message: (p: { what: string; step: number; kept: string }) =>
+      `The ${p.what} is not a finite number after step ${p.step}; training stopped. Last good checkpoint: ${p.kept}.`,
+    help: () => "try a smaller learning rate (--lr), clipping (`clip: 1`), or an architecture with a finite bound: see `lipsc check`",
+  },
+  "no-model": {
+    code: "LIPS0610",
+    severity: "error",
+    message: (p: { file: string; wanted: string; found: string }) => `\`${p.file}\` has no model ${p.wanted}. Found: ${p.found}.`,
+    help: () => "name one with --model NAME",
+  },
+  "too-few-samples": {
+    code: "LIPS0611",
+    severity: "error",
+    message: (p: { data: string; count: number; batch: number }) =>
+      `${p.data} holds ${p.count} samples, fewer than one batch of ${p.batch}.`,
+    help: () => "use a smaller batch: --batch N",
+  },
+  "run-option": {
+    code: "LIPS0612",
+    severity: "error",
+    message: (p: { option: string; problem: string }) => `\`${p.option}\`: ${p.problem}.`,
+  },
+  "several-models": {
+    code: "LIPS0613",
+    severity: "error",
+    message: (p: { file: string; names: string }) => `\`${p.file}\` has several models with a \`train\` section: ${p.names}.`,
+    help: () => "name one with --model NAME",
+  },
+  "engine-missing": {
+    code: "LIPS0701",
+    severity: "error",
+    message: (p: { engine: string; reason: string }) => `The engine ${p.engine} can't be loaded: ${p.reason}`,
+    help: (p: { engine: string }) => `install it again (npm install ${p.engine}), or choose another with --engine`,
+  },
+  "unknown-engine": {
+    code: "LIPS0702",
+    severity: "error",
+    message: (p: { found: string; known: readonly string[] }) => `There is no engine \`${p.found}\`.`,
+    help: (p: { known: readonly string[] }) => `engines: ${p.known.join(", ")}`,
+  },
+  "device-missing": {
+    code: "LIPS0703",
+    severity: "error",
+    message: (p: { engine: string; device: string; reason: string }) =>
+      `${p.engine} can't run on ${p.device} here: ${p.reason}`,
+    help: () => "leave --device out to run on the CPU; docs/engines.md says what WebGPU and CUDA need",
+  },
+  "engine-refused": {
+    code: "LIPS0704",
+    severity: "error",
+    message: (p: { engine: string; reason: string }) => `${p.engine} refused the model: ${p.reason}`,
+    help: () => "the model file is damaged, or made for a newer version of the engine; build it again with `lipsc build`",
+  },
+  "engine-fallback": {
+    code: "LIPS0705",
+    severity: "warning",
+    message: (p: { wanted: string; used: string; reason: string }) => `Running on ${p.used}, which is slower. ${p.reason}`,
+    help: (p: { wanted: string }) => `reinstall ${p.wanted} for full speed`,
+  },
+  "not-executable": {
+    code: "LIPS0710",
+    severity: "error",
+    message: (p: { what: string; reason: string }) => `${p.what} can't be executed yet: ${p.reason}.`,
+    help: () => "`lipsc check` works without it; nothing was built or trained",
+  },
+} as const;

@@ -1,0 +1,44 @@
+/** `lipsc build FILE --out DIR`: the training step and the inference graph as ONNX, with what is needed to run them. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { initialise } from "../graph/initialise.ts";
+import { emitBundle } from "../targets/onnx/bundle.ts";
+import { encodeWeights, writeWhole } from "../runtime/checkpoint.ts";
+import type { HostTensor } from "../runtime/engine.ts";
+import { resolveRecipe } from "../runtime/run-config.ts";
+import { nodeHost } from "./host-node.ts";
+import { loadModel } from "./load.ts";
+import { printDiagnostics } from "./print.ts";
+
+export interface BuildOptions {
+  readonly file: string;
+  readonly out: string;
+  readonly model: string | null;
+  readonly set: Record<string, string>;
+  readonly batch: number | null;
+  readonly seed: number | null;
+}
+
+export async function runBuild(options: BuildOptions): Promise<number> {
+  const { model, diagnostics, sources } = loadModel(nodeHost, options.file, options.model, options.set);
+  printDiagnostics(diagnostics, sources);
+  if (!model) return 1;
+  const recipe = resolveRecipe(model, { epochs: null, lr: null, batch: options.batch, seed: options.seed });
+  if (!recipe.ok) return printDiagnostics([recipe.problem], sources), 1;
+  const files = await emitBundle(model, recipe.value);
+  if (!files.ok) return printDiagnostics([files.problem], sources), 1;
+
+  const weights = new Map<string, HostTensor>();
+  for (const [path, data] of initialise(model, recipe.value.seed)) {
+    const dims = model.weights.find((w) => w.path === path)?.shape ?? [data.length];
+    weights.set(`param/${path}`, { dtype: "f32", dims, data });
+  }
+  const all = new Map<string, Uint8Array | string>([...files.value, ["initial.safetensors", encodeWeights(model, weights)]]);
+  mkdirSync(options.out, { recursive: true });
+  for (const [name, content] of all) {
+    writeWhole(join(options.out, name), content);
+    const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.length;
+    process.stdout.write(`${join(options.out, name).padEnd(48)} ${(bytes / 1024).toFixed(0).padStart(8)} KiB\n`);
+  }
+  return 0;
+}

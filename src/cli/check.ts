@@ -1,0 +1,93 @@
+/** `lipsc check FILE…`: shapes, costs, proven bounds and claims of every model, by proof alone: nothing is run. */
+import { Diagnostics, diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { elaborateFile } from "../elaborate/elaborate.ts";
+import type { Host } from "../host.ts";
+import type { SourceFile } from "../text/source.ts";
+import { nodeHost } from "./host-node.ts";
+import { printDiagnostics, wantsColor } from "./print.ts";
+import { collect, type ModelReport } from "./report/collect.ts";
+import { diagnose } from "./report/diagnose.ts";
+import { painter } from "./report/table.ts";
+
+export interface CheckOptions {
+  readonly format: "text" | "json" | "sarif" | "github";
+  readonly explainBound: boolean;
+  readonly set: Record<string, string>;
+  readonly color: boolean;
+}
+
+export interface Checked {
+  readonly reports: readonly ModelReport[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly sources: ReadonlyMap<string, SourceFile>;
+  /** 0: no errors, and every claim is proven or open; 1 otherwise. */
+  readonly code: 0 | 1;
+}
+
+/** Checks files through any host. */
+export function checkFiles(host: Host, files: readonly string[], set: Record<string, string> = {}): Checked {
+  const diagnostics = new Diagnostics();
+  const sources = new Map<string, SourceFile>();
+  const reports: ModelReport[] = [];
+  for (const file of files) {
+    const elaborated = elaborateFile(host, file, diagnostics, { set });
+    for (const [name, source] of elaborated.sources) sources.set(name, source);
+    for (const model of elaborated.models) {
+      const report = collect(model);
+      diagnose(report, sources, diagnostics);
+      reports.push(report);
+    }
+  }
+  return { reports, diagnostics: diagnostics.all, sources, code: diagnostics.hasErrors ? 1 : 0 };
+}
+
+/** The command; gives the exit code. */
+export async function runCheck(files: readonly string[], options: CheckOptions): Promise<number> {
+  const checked = checkFiles(nodeHost, files, options.set);
+  await print(checked, options);
+  return checked.code;
+}
+
+async function print(checked: Checked, options: CheckOptions): Promise<void> {
+  const { reports, diagnostics, sources } = checked;
+  const sourceOf = (file: string): SourceFile | undefined => sources.get(file);
+  switch (options.format) {
+    case "json": {
+      const { checkDocument } = await import("./report/json.ts");
+      write(JSON.stringify(checkDocument(reports, diagnostics, sources), null, 2) + "\n");
+      return;
+    }
+    case "sarif": {
+      const { renderSarif } = await import("../diagnostics/render-sarif.ts");
+      const { version } = await import("./version.ts");
+      write(JSON.stringify(renderSarif(diagnostics, sourceOf, version), null, 2) + "\n");
+      return;
+    }
+    case "github": {
+      const { renderGithub } = await import("../diagnostics/render-github.ts");
+      write(renderGithub(diagnostics, sourceOf));
+      return;
+    }
+    case "text": {
+      const { textReport } = await import("./report/text.ts");
+      const paint = painter(options.color && wantsColor(process.stdout));
+      const explain = options.explainBound ? (await import("./report/explain.ts")).explainBound : null;
+      for (const report of reports) {
+        write(textReport(report, sources, paint) + "\n");
+        if (explain) write(explain(report, sources, paint) + "\n");
+      }
+      printDiagnostics(diagnostics, sources, options.color && wantsColor(process.stderr));
+      return;
+    }
+  }
+}
+
+function write(text: string): void {
+  process.stdout.write(text);
+}
+
+/** Whether the options fit together; the problem, where they don't. */
+export function refuseOptions(options: CheckOptions): Diagnostic | null {
+  if (!options.explainBound || options.format === "text") return null;
+  return diagnostic("run-option", null, { option: "--explain-bound", problem: "it is part of the text report only" });
+}

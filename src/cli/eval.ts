@@ -1,0 +1,36 @@
+/** `lipsc eval RUN`: loss and accuracy of trained weights on the test set. */
+import { evaluate } from "../runtime/evaluate.ts";
+import { openData } from "../runtime/data/open.ts";
+import { printDiagnostics } from "./print.ts";
+import { openTrained, type TrainedOptions } from "./trained.ts";
+
+export interface EvalOptions extends TrainedOptions {
+  readonly data: string | null;
+  readonly format: "text" | "json";
+}
+
+export async function runEval(options: EvalOptions): Promise<number> {
+  const { trained, problems, sources } = await openTrained(options, 256);
+  printDiagnostics(problems, sources);
+  if (!trained) return 1;
+  const { model, session, engine } = trained;
+  const data = openData(model, options.data ?? trained.data);
+  if (!data.ok) return printDiagnostics([data.problem], sources), 1;
+  const samples = data.value.test ?? data.value.train;
+  const names = { input: model.inputs[0].name, output: model.outputs[0].name };
+  const result = await evaluate(session, trained.weights, samples, names, trained.batch);
+  await session.release();
+  if (!result.ok) return printDiagnostics([result.problem], sources), 1;
+  const { loss, accuracy, count } = result.value;
+  if (options.format === "json") {
+    process.stdout.write(JSON.stringify({ model: model.name, weights: trained.weightsPath, data: samples.name, engine: engine.name, device: engine.device, count, loss, accuracy }) + "\n");
+    return 0;
+  }
+  process.stdout.write(
+    `model    ${model.name} (${trained.weightsPath})\n` +
+      `data     ${samples.name}: ${count} samples\n` +
+      `engine   ${engine.name} ${engine.version} on ${engine.device}\n` +
+      `accuracy ${(100 * accuracy).toFixed(2)} %   loss ${loss.toFixed(4)}\n`,
+  );
+  return 0;
+}

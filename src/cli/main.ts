@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+/**
+ * The command line. One file per command, loaded when the command runs.
+ * Exit codes: 0 done or proven, 1 the spec has errors or a claim is not proven, 2 wrong usage, 70 a bug of lipsc,
+ * 130 training stopped by Ctrl-C (and saved).
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { addRunCommands } from "./run-commands.ts";
+import { version } from "./version.ts";
+
+const program = new Command("lipsc")
+  .description("A compiler for neural networks: from one spec to shapes, a proven Lipschitz bound, and training.")
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError("(lipsc --help shows the commands)");
+
+/** `--set train.epochs=5`, as often as wanted. */
+function assignment(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new InvalidArgumentError("expected key=value.");
+  return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() };
+}
+
+const set = (): Option =>
+  new Option("--set <key=value>", "overrides a parameter or a train entry: --set classes=10").argParser(assignment).default({}, "nothing");
+
+program
+  .command("check")
+  .description("shapes, parameters, costs, proven bounds and claims; exit code 1 where a claim is not proven")
+  .argument("<file...>", "specs (.lips)")
+  .addOption(new Option("--format <format>", "how to print").choices(["text", "json", "sarif", "github"]).default("text"))
+  .option("--explain-bound", "shows where the bound comes from, layer by layer, and cosine attention beside the paper's theorem")
+  .addOption(set())
+  .option("--no-color", "plain text")
+  .action(async (files: string[], flags: { format: "text"; explainBound?: boolean; set: Record<string, string>; color: boolean }) => {
+    const { runCheck, refuseOptions } = await import("./check.ts");
+    const options = { ...flags, explainBound: flags.explainBound === true };
+    const refused = refuseOptions(options);
+    if (refused) throw new CommanderError(2, "lipsc.options", `error: ${refused.message}`);
+    process.exitCode = await runCheck(files, options);
+  });
+
+addRunCommands(program, set);
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe went away: `lipsc check … | head`.
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    if (error.code === "lipsc.options") process.stderr.write(error.message + "\n");
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(
+      `${told}\n\nThis is a bug of lipsc ${version}, not of your spec. Please report it with the command line\n` +
+        `  lipsc ${process.argv.slice(2).join(" ")}\nthe spec, and the lines above.\n`,
+    );
+    process.exitCode = 70;
+  }
+}

@@ -1,0 +1,50 @@
+/** `lipsc predict RUN IMAGE…`: the likeliest classes of images, with their probabilities. */
+import { rank } from "../runtime/classify.ts";
+import { decode } from "../runtime/data/images.ts";
+import { openData } from "../runtime/data/open.ts";
+import { diagnostic } from "../diagnostics/diagnostic.ts";
+import { printDiagnostics } from "./print.ts";
+import { openTrained, type TrainedOptions } from "./trained.ts";
+
+export interface PredictOptions extends TrainedOptions {
+  readonly images: readonly string[];
+  /** How many classes to show. */
+  readonly top: number;
+  readonly format: "text" | "json";
+}
+
+export async function runPredict(options: PredictOptions): Promise<number> {
+  const { trained, problems, sources } = await openTrained(options, 1);
+  printDiagnostics(problems, sources);
+  if (!trained) return 1;
+  const { model, session, weights } = trained;
+  const input = model.inputs[0];
+  const [height, width, channels, ...more] = model.values[input.value].shape;
+  if (channels === undefined || more.length > 0 || (channels !== 1 && channels !== 3)) {
+    printDiagnostics([diagnostic("run-option", input.span, { option: "predict", problem: "the model's input is no image [height, width, 1 or 3]" })], sources);
+    return 1;
+  }
+  // Names of classes come with the data; without the data, numbers do.
+  const data = openData(model, trained.data);
+  const names = data.ok ? data.value.train.classNames : null;
+  const label = (k: number): string => names?.[k] ?? String(k);
+
+  let code = 0;
+  const results = [];
+  for (const path of options.images) {
+    const pixels = await decode(path, height, width, channels);
+    if (!pixels.ok) {
+      printDiagnostics([pixels.problem], sources);
+      code = 1;
+      continue;
+    }
+    const values = Float32Array.from(pixels.value, (b) => b / 255);
+    const outputs = await session.run({ ...Object.fromEntries(weights), [`data/${input.name}`]: { dtype: "f32", dims: [1, height, width, channels], data: values } });
+    const best = rank(outputs[model.outputs[0].name].data).slice(0, options.top);
+    results.push({ image: path, classes: best.map((b) => ({ label: label(b.label), probability: b.probability })) });
+  }
+  await session.release();
+  if (options.format === "json") process.stdout.write(JSON.stringify(results) + "\n");
+  else for (const r of results) process.stdout.write(`${r.image}  ${r.classes.map((c) => `${c.label} ${(100 * c.probability).toFixed(1)} %`).join("  ")}\n`);
+  return code;
+}

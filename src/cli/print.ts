@@ -1,0 +1,25 @@
+/** Diagnostics on the terminal: to standard error, in colour where it is one. */
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { renderTerminal, summarize } from "../diagnostics/render-terminal.ts";
+import type { SourceFile } from "../text/source.ts";
+
+/** Prints errors and warnings with their places, and counts them. */
+export function printDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, SourceFile>,
+  color = wantsColor(process.stderr),
+): void {
+  if (diagnostics.length === 0) return;
+  const text = renderTerminal(diagnostics, (file) => sources.get(file), { color, width: columns(process.stderr) });
+  process.stderr.write(`${text}\n${summarize(diagnostics)}\n`);
+}
+
+/** Colours only on a terminal, and never where NO_COLOR is set (no-color.org). */
+export function wantsColor(stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && !process.env.NO_COLOR;
+}
+
+/** Columns of the terminal, at most 120 and at least 60; 100 without a terminal. */
+export function columns(stream: { readonly columns?: number }): number {
+  return Math.min(120, Math.max(60, stream.columns ?? 100));
+}

@@ -1,0 +1,118 @@
+/** Everything `check` knows of one model, as data: the reports print it, and diagnostics follow from it. */
+import { Analysis } from "../../gain/analyze.ts";
+import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
+import { verdictOf, type Verdict } from "../../gain/claims.ts";
+import { entry, norms, type Reason } from "../../gain/gain.ts";
+import type { Model, Node, Norm, Phase, ValueId } from "../../model/model.ts";
+import { positionAt, type SourceFile, type Span } from "../../text/source.ts";
+import { activationBytes, countMacs, countParameters } from "./figures.ts";
+
+export type Sources = ReadonlyMap<string, SourceFile>;
+
+export const phases = ["init", "always"] as const;
+
+/** One input and one output in one phase: the nine bounds, and why where there are none. */
+export interface Matrix {
+  readonly phase: (typeof phases)[number];
+  readonly from: string;
+  readonly to: string;
+  readonly source: ValueId;
+  readonly target: ValueId;
+  /** Row: input norm, column: output norm, in the order of `norms`. */
+  readonly upper: readonly number[];
+  readonly why: Reason | null;
+}
+
+export interface ModelReport {
+  readonly model: Model;
+  readonly parameters: number;
+  readonly macs: number;
+  readonly batch: number;
+  readonly activations: number;
+  readonly matrices: readonly Matrix[];
+  readonly verdicts: readonly Verdict[];
+  readonly analysisOf: (phase: Phase) => Analysis;
+}
+
+export function collect(model: Model): ModelReport {
+  const analyses = new Map<Phase, Analysis>();
+  const analysisOf = (phase: Phase): Analysis => {
+    let analysis = analyses.get(phase);
+    if (!analysis) analyses.set(phase, (analysis = new Analysis(model, phase)));
+    return analysis;
+  };
+  const batch = model.train?.batch ?? 1;
+  return {
+    model,
+    parameters: countParameters(model),
+    macs: countMacs(model),
+    batch,
+    activations: activationBytes(model, batch),
+    matrices: phases.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
+    verdicts: model.claims.map((claim) => verdictOf(claim, analysisOf)),
+    analysisOf,
+  };
+}
+
+function matricesOf(analysis: Analysis, phase: Matrix["phase"]): Matrix[] {
+  const { inputs, outputs } = analysis.model;
+  return inputs.flatMap((input) => {
+    const gains = analysis.from(input.value);
+    return outputs.map((output) => {
+      const gain = gains.gain(output.value);
+      const upper = norms.flatMap((p) => norms.map((q) => entry(gain, p, q)));
+      return { phase, from: input.name, to: output.name, source: input.value, target: output.value, upper, why: gain.why };
+    });
+  });
+}
+
+/** The causes of one bound, largest first; factors of exactly 1 are left out, so the product stays the bound. */
+export function causesOf(analysis: Analysis, matrix: Matrix, normIn: Norm, normOut: Norm): readonly Cause[] {
+  return spineOf(analysis, matrix.source, matrix.target, normIn, normOut)
+    .causes.filter((cause) => cause.factor !== 1)
+    .sort(byFactor);
+}
+
+/** 1-based line of a place, and its file; 0 where the file is not at hand. */
+export function lineOf(span: Span, sources: Sources): number {
+  const source = sources.get(span.file);
+  return source ? positionAt(source, span.start).line : 0;
+}
+
+/** The place of a node in the model's own file: where it is written, or the call that led into another file. */
+export function placeIn(node: Node, model: Model): Span {
+  return [node.span, ...node.calls].find((span) => span.file === model.file) ?? node.span;
+}
+
+/** Spans of nodes and weights by path: reasons name paths. */
+export function spansOf(model: Model): ReadonlyMap<string, Span> {
+  const spans = new Map<string, Span>();
+  for (const weight of model.weights) spans.set(weight.path, weight.span);
+  const visit = (nodes: Model["nodes"]): void => {
+    for (const node of nodes) {
+      spans.set(node.path, placeIn(node, model));
+      if (node.body) visit(node.body.nodes);
+    }
+  };
+  visit(model.nodes);
+  return spans;
+}
+
+/** `line 16`, `line 16, 12 times`, `lines 16 and 20, 24 times in all`. */
+export function placesOf(paths: readonly string[], spans: ReadonlyMap<string, Span>, sources: Sources): string {
+  const lines = new Map<string, number>();
+  for (const path of paths) {
+    const span = spans.get(path);
+    if (!span) continue;
+    const at = `${span.file}:${lineOf(span, sources)}`;
+    lines.set(at, (lines.get(at) ?? 0) + 1);
+  }
+  const files = new Set([...lines.keys()].map((at) => at.slice(0, at.lastIndexOf(":"))));
+  const shown = [...lines].slice(0, 3).map(([at, count]) => {
+    const line = at.slice(at.lastIndexOf(":") + 1);
+    const place = files.size > 1 ? `${at.slice(0, at.lastIndexOf(":"))} line ${line}` : `line ${line}`;
+    return count > 1 ? `${place}, ${count} times` : place;
+  });
+  if (lines.size > 3) shown.push(`${lines.size - 3} more lines`);
+  return shown.join("; ");
+}

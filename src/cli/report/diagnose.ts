@@ -1,0 +1,208 @@
+/** From what is proven to diagnostics: refused claims are errors; a model without claims and without a bound is warned of. */
+import type { Diagnostics } from "../../diagnostics/diagnostic.ts";
+import type { Verdict } from "../../gain/claims.ts";
+import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
+import type { Reason } from "../../gain/gain.ts";
+import { fixesOf, linksOf } from "../../gain/reasons.ts";
+import type { Model, Node, Norm, ValueId } from "../../model/model.ts";
+import type { Span } from "../../text/source.ts";
+import { lineOf, placeIn, placesOf, spansOf, type ModelReport, type Sources } from "./collect.ts";
+import { showBound, showFactor, showLimit, showShape } from "./numbers.ts";
+
+/** A chain names at most so many links. */
+const longest = 6;
+
+export function diagnose(report: ModelReport, sources: Sources, diagnostics: Diagnostics): void {
+  const { model, verdicts } = report;
+  const spans = spansOf(model);
+  // A clause in a block is checked at every instance and told once, by its worst one.
+  const byClause = new Map<string, Verdict[]>();
+  for (const verdict of verdicts) {
+    const key = `${verdict.claim.span.file}:${verdict.claim.span.start}`;
+    byClause.set(key, [...(byClause.get(key) ?? []), verdict]);
+  }
+  for (const group of byClause.values()) {
+    const failed = group.filter((v) => v.status !== "proven").sort((a, b) => (a.upper === b.upper ? 0 : a.upper > b.upper ? -1 : 1));
+    if (failed.length > 0) tellVerdict(failed[0], report, sources, spans, diagnostics);
+  }
+  const refused = verdicts.some((v) => v.status === "refused");
+  for (const matrix of report.matrices) {
+    if (refused || matrix.phase !== "init" || matrix.why === null) continue;
+    const input = model.inputs.find((i) => i.value === matrix.source);
+    if (input?.domain.kind === "tokens") continue;
+    const chain = chainOf(matrix.why, matrix.source, matrix.target, report, sources, spans);
+    diagnostics.report("no-bound", model.span, { from: matrix.from, to: matrix.to, chain }, { help: helpOf(matrix.why) });
+  }
+  // A refused claim has told the chain already.
+  if (!refused) tellCautions(report, sources, spans, diagnostics);
+}
+
+type Spans = ReadonlyMap<string, Span>;
+
+function tellVerdict(verdict: Verdict, report: ModelReport, sources: Sources, spans: Spans, diagnostics: Diagnostics): void {
+  const { claim, upper, why, exceeded } = verdict;
+  const { model } = report;
+  const limit = showLimit(claim.limit);
+  if (verdict.status === "open") {
+    diagnostics.report("claim-open", claim.span, { claim: claim.text });
+    return;
+  }
+  const input = model.inputs.find((i) => i.value === claim.from);
+  if (claim.kind !== "radius" && input?.domain.kind === "tokens") {
+    diagnostics.report("no-norm-on-tokens", claim.span, { name: claim.fromName });
+    return;
+  }
+  if (exceeded) {
+    const [caution] = cautionsOf(report).filter(({ why }) => fixesOf(why).some((fix) => fix.startsWith("values:")));
+    if (caution && claim.kind !== "radius") {
+      const chain = chainOf(caution.why, claim.from, claim.to, report, sources, spans);
+      const names = { from: claim.fromName, to: claim.toName, limit, upper: showBound(upper), chain };
+      diagnostics.report("values-not-bounded", claim.span, names, { help: helpOf(caution.why) });
+      return;
+    }
+    const causes = claim.kind === "radius" ? [] : largestCauses(verdict, report, sources);
+    diagnostics.report("claim-fails", claim.span, { what: claim.kind, upper: showBound(upper), limit, causes });
+    return;
+  }
+  const target = model.values[claim.to];
+  if (claim.kind === "margin" && target.shape.slice(0, -1).some((n) => n !== 1)) {
+    diagnostics.report("margin-of-tokens", claim.span, { name: claim.toName, shape: showShape(target.shape, target.axes) });
+    return;
+  }
+  const reason = why ?? { text: "the bound is not a number", path: null, because: [] };
+  const free = claim.phase === "always" ? linksOf(reason).filter((link) => link.kind === "free-weight") : [];
+  if (free.length > 0) {
+    const paths = [...new Set(free.flatMap((link) => link.paths))];
+    diagnostics.report("not-constrained", claim.span, { weight: paths[0], count: paths.length });
+    return;
+  }
+  if (claim.kind === "radius") {
+    const chain = linksOf(reason).slice(0, longest).map((link) => sentence(link.text, placesOf(link.paths, spans, sources)));
+    diagnostics.report("radius-fails", claim.span, { name: claim.toName, limit, chain });
+    return;
+  }
+  const chain = chainOf(reason, claim.from, claim.to, report, sources, spans);
+  const names = { from: claim.fromName, to: claim.toName, limit, chain, upper: null };
+  const help = helpOf(reason);
+  const fixes = fixesOf(reason);
+  // Of a score that is itself unbounded the values are the smaller trouble.
+  const score = fixes.some((fix) => fix.startsWith("score: cosine(tau"));
+  if (!score && fixes.some((fix) => fix.startsWith("values:"))) {
+    diagnostics.report("values-not-bounded", claim.span, names, { help });
+  } else {
+    diagnostics.report("not-lipschitz", claim.span, names, { help });
+  }
+}
+
+/** Reasons in order, then how the unbounded value reaches the target. */
+function chainOf(why: Reason, from: ValueId, to: ValueId, report: ModelReport, sources: Sources, spans: Spans): string[] {
+  const links = linksOf(why);
+  const chain = links.slice(0, longest).map((link) => sentence(link.text, placesOf(link.paths, spans, sources)));
+  if (links.length > longest) chain.push(`and ${links.length - longest} more`);
+  const first = links.flatMap((link) => link.paths).map((path) => report.model.nodes.find((n) => n.path === path)).find((n) => n);
+  const name = (id: ValueId): string => report.model.taps.find((tap) => tap.value === id)?.name ?? "the output";
+  const target = first && !first.outputs.includes(to) ? `it reaches \`${name(to)}\` through ${routeOf(first.outputs[0], to, report)}` : null;
+  void from;
+  return target ? [...chain, target] : chain;
+}
+
+/** The layers after a value, on some way to the target: the first ones, and how many more. */
+function routeOf(value: ValueId, to: ValueId, report: ModelReport): string {
+  const route: string[] = [];
+  let at = value;
+  for (const node of report.model.nodes) {
+    if (at === to) break;
+    if (!node.inputs.includes(at)) continue;
+    route.push(node.layer);
+    at = node.outputs[0];
+  }
+  const shown = route.slice(0, 3).map((layer) => `\`${layer}\``).join(", ");
+  return route.length > 3 ? `${shown} and ${route.length - 3} more layers` : shown;
+}
+
+function sentence(text: string, places: string): string {
+  return places === "" ? text : `${text} (${places})`;
+}
+
+function helpOf(why: Reason): string {
+  const fixes = fixesOf(why).slice(0, 4);
+  if (fixes.length === 0) return "a layer with a proven rule in its place; the table of layers is in docs/gains.md";
+  return fixes.map((fix) => `\`${fix}\``).join(", or ");
+}
+
+/** The three lines with the largest factors. */
+function largestCauses(verdict: Verdict, report: ModelReport, sources: Sources): string[] {
+  const { claim } = verdict;
+  if (claim.phase === "checkpoint") return [];
+  const plain = (norm: Norm | "rms"): Norm => (norm === "rms" ? "token" : norm);
+  const normOut = claim.kind === "margin" ? "l2" : plain(claim.normOut);
+  const { causes } = spineOf(report.analysisOf(claim.phase), claim.from, claim.to, plain(claim.normIn), normOut);
+  return byLine(causes, report.model, sources)
+    .filter((row) => row.product > 1)
+    .slice(0, 3)
+    .map((row) => `×${showFactor(row.product)}  ${row.rule}, ${row.place}`);
+}
+
+/** Causes of one place and one rule together: what loops unroll is folded again. */
+export interface LineCause {
+  readonly rule: string;
+  readonly count: number;
+  /** Product of the factors. */
+  readonly product: number;
+  /** The largest of what dominates in the branches. */
+  readonly inside: Cause | null;
+  /** `line 9, called in line 14, 12 times` */
+  readonly place: string;
+}
+
+/** Largest product first. */
+export function byLine(causes: readonly Cause[], model: Model, sources: Sources): readonly LineCause[] {
+  const rows = new Map<string, Cause[]>();
+  for (const cause of causes) {
+    const key = `${cause.node ? placeText(cause.node, model, sources) : "the input"}|${cause.rule}`;
+    rows.set(key, [...(rows.get(key) ?? []), cause]);
+  }
+  return [...rows]
+    .map(([key, group]) => {
+      const place = key.slice(0, key.lastIndexOf("|"));
+      const [inside] = group.flatMap((cause) => cause.inside).sort(byFactor);
+      return {
+        rule: group[0].rule,
+        count: group.length,
+        product: group.reduce((product, cause) => product * cause.factor, 1),
+        inside: inside ?? null,
+        place: group.length > 1 ? `${place}, ${group.length} times` : place,
+      };
+    })
+    .sort((a, b) => b.product - a.product);
+}
+
+/** `line 9`; `line 9, called in 14` for a block's layer; the calling line for a layer of another file. */
+export function placeText(node: Node, model: Model, sources: Sources): string {
+  const place = placeIn(node, model);
+  const line = `line ${lineOf(place, sources)}`;
+  const [call] = node.calls;
+  return place === node.span && node.calls.length > 1 && call.file === model.file ? `${line}, called in ${lineOf(call, sources)}` : line;
+}
+
+/** Why finite bounds are of little use, per kind of trouble: all places together. */
+function cautionsOf(report: ModelReport): { why: Reason; span: Span }[] {
+  const byText = new Map<string, { because: Reason[]; span: Span; text: string }>();
+  for (const [node, caution] of report.analysisOf("init").cautions) {
+    const known = byText.get(caution.text) ?? { because: [], span: placeIn(node, report.model), text: caution.text };
+    known.because.push(caution);
+    byText.set(caution.text, known);
+  }
+  return [...byText.values()].map(({ because, span, text }) => {
+    const [first] = because;
+    // The same words as its parts, so that all of them become one link.
+    return { why: { ...first, text, path: null, because }, span };
+  });
+}
+
+function tellCautions(report: ModelReport, sources: Sources, spans: Spans, diagnostics: Diagnostics): void {
+  for (const { why, span } of cautionsOf(report)) {
+    const chain = linksOf(why).map((link) => sentence(link.text, placesOf(link.paths, spans, sources)));
+    diagnostics.report("weak-bound", span, { chain }, { help: helpOf(why) });
+  }
+}

@@ -1,0 +1,69 @@
+/** The stages of a model for people: runs of nodes under one name, loops folded. */
+import type { Model, Node, Shape } from "../../model/model.ts";
+import { macsOf, parametersIn } from "./figures.ts";
+
+export interface Stage {
+  readonly name: string;
+  /** Rounds of a loop, or applications in a row, that give the same shape. */
+  readonly count: number;
+  /** Shape of the last value. */
+  readonly shape: Shape;
+  readonly parameters: number;
+  readonly macs: number;
+}
+
+/**
+ * Neighbouring nodes are one stage when their paths begin with the same name (`lips_block.2.0.attention` belongs to
+ * `lips_block`); a stage ends where its rounds begin to give another shape.
+ */
+export function stagesOf(model: Model): readonly Stage[] {
+  const rounds: { key: string; name: string; nodes: Node[] }[] = [];
+  for (const node of model.nodes) {
+    if (node.inputs.length === 0) continue;
+    const key = roundOf(node.path);
+    const last = rounds.at(-1);
+    if (last && last.key === key) last.nodes.push(node);
+    else rounds.push({ key, name: nameOf(node.path), nodes: [node] });
+  }
+  const stages: { name: string; count: number; shape: Shape; parameters: number; macs: number }[] = [];
+  const counted = new Set<number>();
+  for (const round of rounds) {
+    const shape = model.values[round.nodes.at(-1)?.outputs[0] ?? 0].shape;
+    let parameters = 0;
+    let macs = 0;
+    for (const node of round.nodes) {
+      parameters += parametersOf(model, node, counted);
+      macs += macsOf(model, node);
+    }
+    const last = stages.at(-1);
+    if (last && last.name === round.name && last.shape.join() === shape.join()) {
+      last.count++;
+      last.parameters += parameters;
+      last.macs += macs;
+    } else {
+      stages.push({ name: round.name, count: 1, shape, parameters, macs });
+    }
+  }
+  return stages;
+}
+
+/** Weights are counted where they are first used. */
+function parametersOf(model: Model, node: Node, counted: Set<number>): number {
+  let sum = 0;
+  for (const id of Object.values(node.weights)) {
+    if (!counted.has(id)) sum += parametersIn(model.weights[id]);
+    counted.add(id);
+  }
+  for (const inner of node.body?.nodes ?? []) sum += parametersOf(model, inner, counted);
+  return sum;
+}
+
+/** `lips_block.2.0.attention.linear` → `lips_block.2.0`; `patch_embed_2.conv` → `patch_embed_2`. */
+function roundOf(path: string): string {
+  return /^[^.]+(\.\d+)*/.exec(path)?.[0] ?? path;
+}
+
+/** Without the loop's numbers and the number of a second use. */
+function nameOf(path: string): string {
+  return (path.split(".")[0] ?? path).replace(/_\d+$/, "");
+}

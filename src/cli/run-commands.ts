@@ -1,0 +1,139 @@
+/** Declares the commands that build and run models: build, train, eval, predict, quick-start. Each loads its own file. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Provider } from "../targets/onnx/emitter.ts";
+
+/** A whole number ≥ 1. */
+function count(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError("expected a whole number from 1.");
+  return n;
+}
+
+/** Seeds go into the graph as float32: whole numbers below 2²⁴. */
+function seed(text: string): number {
+  const n = Number(text);
+  if (text.trim() === "" || !Number.isInteger(n) || n < 0 || n >= 2 ** 24) throw new InvalidArgumentError("expected a whole number from 0 to 16777215.");
+  return n;
+}
+
+function positive(text: string): number {
+  const x = Number(text);
+  if (!(x > 0) || !Number.isFinite(x)) throw new InvalidArgumentError("expected a number above 0.");
+  return x;
+}
+
+interface EngineFlags {
+  engine?: string;
+  device?: Provider;
+  threads?: number;
+  model?: string;
+  set: Record<string, string>;
+}
+
+export function addRunCommands(program: Command, set: () => Option): void {
+  const withEngine = (command: Command): Command =>
+    command
+      .option("--model <name>", "the model, where the file has several")
+      .option("--engine <name>", "onnxruntime-node, onnxruntime-web or reference (float64, slow)")
+      .addOption(new Option("--device <device>", "where onnxruntime runs").choices(["cpu", "webgpu", "cuda"]))
+      .option("--threads <n>", "threads of the CPU", count)
+      .addOption(set());
+  const engineOf = (flags: EngineFlags) => ({
+    engine: flags.engine ?? null,
+    device: flags.device ?? null,
+    threads: flags.threads ?? null,
+    model: flags.model ?? null,
+    set: flags.set,
+  });
+
+  program
+    .command("build")
+    .description("writes the training step and the inference graph as ONNX, with what is needed to run them")
+    .argument("<file>", "a spec (.lips)")
+    .requiredOption("--out <folder>", "where to write")
+    .option("--model <name>", "the model, where the file has several")
+    .option("--batch <n>", "samples in a training step", count)
+    .option("--seed <n>", "seed of the initial weights", seed)
+    .addOption(set())
+    .action(async (file: string, flags: { out: string; model?: string; batch?: number; seed?: number; set: Record<string, string> }) => {
+      const { runBuild } = await import("./build.ts");
+      const { out, model, batch, seed: seedFlag } = flags;
+      process.exitCode = await runBuild({ file, out, model: model ?? null, batch: batch ?? null, seed: seedFlag ?? null, set: flags.set });
+    });
+
+  withEngine(
+    program
+      .command("train")
+      .description("trains a model and keeps the run in a folder; Ctrl-C saves")
+      .argument("[file]", "a spec (.lips)")
+      .option("--epochs <n>", "in place of the spec's", count)
+      .option("--batch <n>", "in place of the spec's", count)
+      .option("--lr <rate>", "in place of the spec's", positive)
+      .option("--seed <n>", "in place of the spec's", seed)
+      .option("--data <path>", "a folder of IDX files, .npy files or images, or a .safetensors file")
+      .option("--out <folder>", "the run's folder (default: a new one under runs/)")
+      .option("--resume <run>", "goes on with the run in this folder, to the same numbers as if it had never stopped")
+      .option("--checkpoint-every <steps>", "also between epochs", count),
+  ).action(async (file: string | undefined, flags: EngineFlags & Partial<TrainFlags>) => {
+    const { runTrain } = await import("./train.ts");
+    process.exitCode = await runTrain({
+      ...engineOf(flags),
+      file: file ?? null,
+      epochs: flags.epochs ?? null,
+      batch: flags.batch ?? null,
+      lr: flags.lr ?? null,
+      seed: flags.seed ?? null,
+      data: flags.data ?? null,
+      out: flags.out ?? null,
+      resume: flags.resume ?? null,
+      checkpointEvery: flags.checkpointEvery ?? null,
+    });
+  });
+
+  const format = (): Option => new Option("--format <format>", "how to print").choices(["text", "json"]).default("text");
+  withEngine(
+    program
+      .command("eval")
+      .description("loss and accuracy of trained weights on the test set")
+      .argument("<run>", "a run's folder, or a spec with --weights")
+      .option("--weights <file>", "a .safetensors file")
+      .option("--data <path>", "other data than the run's")
+      .addOption(format()),
+  ).action(async (path: string, flags: EngineFlags & { weights?: string; data?: string; format: "text" | "json" }) => {
+    const { runEval } = await import("./eval.ts");
+    process.exitCode = await runEval({ ...engineOf(flags), path, weights: flags.weights ?? null, data: flags.data ?? null, format: flags.format });
+  });
+
+  withEngine(
+    program
+      .command("predict")
+      .description("the likeliest classes of images")
+      .argument("<run>", "a run's folder, or a spec with --weights")
+      .argument("<image...>", "PNG or JPEG files")
+      .option("--weights <file>", "a .safetensors file")
+      .option("--top <n>", "how many classes", count, 3)
+      .addOption(format()),
+  ).action(async (path: string, images: string[], flags: EngineFlags & { weights?: string; top: number; format: "text" | "json" }) => {
+    const { runPredict } = await import("./predict.ts");
+    process.exitCode = await runPredict({ ...engineOf(flags), path, images, weights: flags.weights ?? null, top: flags.top, format: flags.format });
+  });
+
+  program
+    .command("quick-start")
+    .description("checks, proves and trains a small LipsFormer on the bundled images")
+    .action(async () => {
+      const { runQuickStart } = await import("./quick-start.ts");
+      process.exitCode = await runQuickStart();
+    });
+}
+
+interface TrainFlags {
+  epochs: number;
+  batch: number;
+  lr: number;
+  seed: number;
+  data: string;
+  out: string;
+  resume: string;
+  checkpointEvery: number;
+}

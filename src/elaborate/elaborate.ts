@@ -1,0 +1,108 @@
+/** The way from a file to its models: imports, constants, and every model whose parameters are all known. */
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Host } from "../host.ts";
+import type { Model } from "../model/model.ts";
+import { parseFile } from "../syntax/parse.ts";
+import type { Expr, ModelItem } from "../syntax/ast.ts";
+import type { SourceFile } from "../text/source.ts";
+import { constantValue, fileFrame } from "./constants.ts";
+import { loadFile, type LoadedFile } from "./files.ts";
+import { elaborateModel } from "./models.ts";
+import { Run } from "./run.ts";
+import { trainKeys, type Override } from "./train.ts";
+import { nearest } from "./words.ts";
+
+export interface ElaborateOptions {
+  /** `classes` → `10` for a parameter of the models, `train.epochs` → `5` for an entry of their runs. */
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+export interface Elaborated {
+  /** Models without a mistake, in the order of the file. */
+  readonly models: Model[];
+  /** All files that were read, by the name that spans carry. */
+  readonly sources: Map<string, SourceFile>;
+}
+
+/**
+ * Elaborates every model of a file whose parameters all have values (defaults, overrides, or arguments of its `train`).
+ * Mistakes go to `diagnostics`; models with one are left out. Imported files' models are not elaborated.
+ */
+export function elaborateFile(host: Host, path: string, diagnostics: Diagnostics, options: ElaborateOptions = {}): Elaborated {
+  const run = new Run(host, diagnostics);
+  const text = host.readText(path);
+  if (text === undefined) {
+    run.report("import-missing", null, { from: path }, { help: "is the path right?" });
+    return { models: [], sources: run.sources };
+  }
+  const file = loadFile(run, { name: path, text }, path, []);
+  checkEdition(run, file);
+  const overrides = readOverrides(run, file, options.set ?? {});
+  const items = file.ast.items.filter((item): item is ModelItem => item.kind === "model");
+  for (const train of file.trains) {
+    const known = items.map((i) => i.name.text);
+    if (train.model.text === "" || known.includes(train.model.text)) continue;
+    run.report("train-model", train.model.span, { name: train.model.text, nearest: nearest(train.model.text, known) });
+  }
+  checkConstants(run, file);
+  const models: Model[] = [];
+  for (const item of items) {
+    if (file.names.get(item.name.text)?.kind !== "model") continue;
+    const trains = file.trains.filter((t) => t.model.text === item.name.text);
+    const given = new Set([...overrides.parameters.keys(), ...trains.flatMap((t) => t.args.flatMap((a) => a.name?.text ?? []))]);
+    if (item.params.some((p) => !p.default && !given.has(p.name.text))) continue;
+    const model = elaborateModel(run, file, path, item, trains, overrides);
+    if (model) models.push(model);
+  }
+  return { models, sources: run.sources };
+}
+
+function checkEdition(run: Run, file: LoadedFile): void {
+  const { edition } = file.ast;
+  if (edition && edition.number !== "1") run.report("unknown-edition", edition.span, { found: edition.number });
+}
+
+/** A mistake in a constant is told even where no model uses it. */
+function checkConstants(run: Run, file: LoadedFile): void {
+  run.startModel();
+  for (const [name, known] of file.names) {
+    if (known.kind === "constant" && known.file === file) constantValue(fileFrame({ run }, file), known, name, known.let.span);
+  }
+}
+
+function readOverrides(run: Run, file: LoadedFile, set: Readonly<Record<string, string>>) {
+  const parameters = new Map<string, Override>();
+  const train = new Map<string, Override>();
+  const items = file.ast.items.filter((item): item is ModelItem => item.kind === "model");
+  const known = new Set(items.flatMap((item) => parametersOf(file, item, new Set())));
+  for (const [key, text] of Object.entries(set)) {
+    const name = `--set ${key}`;
+    const parsed = parseOverride(run, name, text);
+    if (!parsed) continue;
+    const entry = key.startsWith("train.") ? key.slice("train.".length) : null;
+    if (entry !== null && Object.hasOwn(trainKeys, entry) && file.trains.length > 0) train.set(entry, parsed);
+    else if (entry === null && known.has(key)) parameters.set(key, parsed);
+    else run.report("unknown-override", null, { key, known: [...known] });
+  }
+  return { parameters, train };
+}
+
+/** Parameters of a model and of the models that it is made from. */
+function parametersOf(file: LoadedFile, item: ModelItem, seen: Set<ModelItem>): string[] {
+  if (seen.has(item)) return [];
+  seen.add(item);
+  const own = item.params.map((p) => p.name.text);
+  const callee = item.base?.kind === "call" ? item.base.callee : item.base;
+  const base = callee?.kind === "name" ? file.names.get(callee.text) : undefined;
+  return base?.kind === "model" ? [...own, ...parametersOf(base.file, base.model, seen)] : own;
+}
+
+function parseOverride(run: Run, name: string, text: string): Override | null {
+  const source = { name, text: `let value = ${text}\n` };
+  run.sources.set(name, source);
+  const before = run.diagnostics.all.length;
+  const [item] = parseFile(source, run.diagnostics).items;
+  if (item?.kind !== "let" || run.diagnostics.all.length > before) return null;
+  const value: Expr = item.value;
+  return { value, span: value.span };
+}

@@ -1,0 +1,162 @@
+/** One model: its parameters, its body or base, its claims, its run. */
+import type { Model } from "../model/model.ts";
+import type { Arg, Expr, ModelItem, Train } from "../syntax/ast.ts";
+import type { Span } from "../text/source.ts";
+import { bindArguments } from "./arguments.ts";
+import { runBody } from "./body.ts";
+import { ModelBuilder } from "./build.ts";
+import { checkClaims } from "./claims.ts";
+import { fileFrame } from "./constants.ts";
+import { evaluate } from "./expression.ts";
+import type { LoadedFile } from "./files.ts";
+import { remark, report, type Frame } from "./frame.ts";
+import { newInstance } from "./instance.ts";
+import type { Run } from "./run.ts";
+import { declare, newScope } from "./scope.ts";
+import { staticParams, type Params } from "./signature.ts";
+import { elaborateTrain, type Override } from "./train.ts";
+import { coerce, showType } from "./types.ts";
+import { unknown, type Given, type GivenArgs } from "./values.ts";
+import { nearest } from "./words.ts";
+
+export interface Overrides {
+  /** Of model parameters, by name. */
+  readonly parameters: ReadonlyMap<string, Override>;
+  /** Of entries of `train`. */
+  readonly train: ReadonlyMap<string, Override>;
+}
+
+/** undefined where the model has a mistake. */
+export function elaborateModel(
+  run: Run,
+  file: LoadedFile,
+  path: string,
+  item: ModelItem,
+  trains: readonly Train[],
+  overrides: Overrides,
+): Model | undefined {
+  run.startModel();
+  const model = new ModelBuilder();
+  const frame: Frame = { ...fileFrame({ run }, file), model, owner: item.name.text };
+  const [train, second] = trains;
+  if (second) {
+    const related = [{ span: train.span, message: "the first one" }];
+    report(frame, "declared-twice", second.model.span, { name: `train ${item.name.text}` }, { related, help: "one run for each model" });
+  }
+  const args = train ? bindArguments(frame, paramsOfModel(frame, item), train.args, none, false, train.span) : none;
+  const body = args && instantiate(frame, item, args.args, overrides.parameters, [item]);
+  const config = train ? elaborateTrain(frame, train, overrides.train) : null;
+  if (!body || run.failed || run.stopped) return undefined;
+  for (const { name, span, places } of run.held) {
+    if (places.size > 1) remark(frame, "applied-twice", span, { name, count: places.size });
+  }
+  if (model.inputs.length === 0) report(frame, "nothing-comes-in", item.name.span, { name: item.name.text });
+  if (model.outputs.length === 0) report(frame, "nothing-comes-out", item.name.span, { what: "model", name: item.name.text });
+  if (run.failed) return undefined;
+  return {
+    lips: 1,
+    name: item.name.text,
+    file: path,
+    inputs: model.inputs,
+    outputs: model.outputs,
+    values: model.values,
+    nodes: model.nodes,
+    weights: model.weights,
+    taps: tapsOf(body),
+    claims: model.claims,
+    train: config,
+    span: item.name.span,
+    ...(model.solve ? { solve: model.solve } : {}),
+  };
+}
+
+const none = { args: new Map<string, Given>(), tensors: new Map<string, Given>() };
+
+function paramsOfModel(frame: Frame, item: ModelItem): Params {
+  return { name: item.name.text, statics: staticParams(frame, item.params), tensors: [], rest: false };
+}
+
+/** Runs the body (the base's, for a variant) and gives the frame whose names claims may use; null after a report. */
+function instantiate(
+  frame: Frame,
+  item: ModelItem,
+  args: GivenArgs,
+  overrides: ReadonlyMap<string, Override>,
+  chain: readonly ModelItem[],
+): Frame | null {
+  const inside: Frame = { ...frame, scope: newScope(null, "body"), instance: newInstance(null, ""), owner: item.name.text };
+  const params = paramsOfModel(inside, item);
+  for (const [i, param] of params.statics.entries()) {
+    const { type } = param;
+    const override = overrides.get(param.name);
+    const fallback = item.params[i].default;
+    const read = (e: Expr, span: Span, at: Frame): Given => ({
+      value: type ? coerce(at, evaluate(at, e, type), type, param.name, span, true) : unknown,
+      span,
+    });
+    const given = override
+      ? read(override.value, override.span, inside)
+      : (args.get(param.name) ?? (fallback && read(fallback, fallback.span, inside)));
+    if (!given) {
+      const at = item.params[i].span;
+      report(frame, "missing-argument", at, { layer: item.name.text, argument: param.name, type: type ? showType(type) : "" });
+    }
+    declare(inside.scope, param.name, given?.value ?? unknown, item.params[i].name.span, "parameter");
+  }
+  for (const binding of inside.scope.names.values()) if (binding.value.kind === "unknown") return null;
+  if (item.base) return instantiateBase(inside, item, item.base, overrides, chain);
+  if (!item.body) return null;
+  const body = runBody(inside, item.body, "model");
+  checkClaims(inside, body, null);
+  return inside;
+}
+
+function instantiateBase(
+  inside: Frame,
+  item: ModelItem,
+  base: Expr,
+  overrides: ReadonlyMap<string, Override>,
+  chain: readonly ModelItem[],
+): Frame | null {
+  const callee = base.kind === "call" ? base.callee : base;
+  const args: readonly Arg[] = base.kind === "call" ? base.args : [];
+  if (callee.kind === "error") {
+    inside.run.failed = true;
+    return null;
+  }
+  const found = callee.kind === "name" ? inside.file.names.get(callee.text) : undefined;
+  if (found?.kind !== "model") {
+    if (callee.kind === "name" && inside.file.lost.has(callee.text)) inside.run.failed = true;
+    else if (callee.kind === "name" && !found) {
+      const models = [...inside.file.names].filter(([, n]) => n.kind === "model").map(([name]) => name);
+      report(inside, "unknown-name", callee.span, { what: "model", name: callee.text, nearest: nearest(callee.text, models) });
+    } else report(inside, "base-not-model", base.span, { name: item.name.text });
+    return null;
+  }
+  if (chain.includes(found.model)) {
+    report(inside, "constant-cycle", base.span, { name: item.name.text });
+    return null;
+  }
+  const bound = bindArguments(inside, paramsOfModel({ ...inside, file: found.file }, found.model), args, none, false, base.span);
+  if (!bound) return null;
+  const outside: Frame = { ...inside, file: found.file, scope: newScope(null, "body") };
+  const names = instantiate(outside, found.model, bound.args, overrides, [...chain, found.model]);
+  if (!names || !item.body) return names;
+  for (const statement of item.body.statements) {
+    if (statement.kind === "certify") continue;
+    const instead = "a variant adds claims and nothing else";
+    report(inside, "misplaced", statement.span, { what: "This", where: "in a variant", instead });
+  }
+  const claims = item.body.statements.filter((s) => s.kind === "certify");
+  checkClaims({ ...inside, instance: names.instance }, { claims }, null, names);
+  return names;
+}
+
+/** Inputs, outputs and `let`s of the model's own body that carry a tensor and were never rebound. */
+function tapsOf(body: Frame): Model["taps"] {
+  const taps: { name: string; value: number }[] = [];
+  for (const [name, { value, values }] of body.scope.names) {
+    if (value.kind === "tensor" && values === 1) taps.push({ name, value: value.value });
+  }
+  return taps;
+}

@@ -1,0 +1,201 @@
+/** `train M { … }`: the description of a run. Anything that a run can't carry out yet is refused by the run, not here. */
+import type { OptionValue, TrainConfig } from "../model/model.ts";
+import type { Expr, Train } from "../syntax/ast.ts";
+import type { Span } from "../text/source.ts";
+import { evaluate } from "./expression.ts";
+import { report, type Frame } from "./frame.ts";
+import { showNumber, towardZero } from "./numbers.ts";
+import { optionTypes } from "./option-tables.ts";
+import { plainOption } from "./options.ts";
+import { toNumber } from "./rational.ts";
+import { mostInt } from "./reader.ts";
+import { coerce, type TypeRef } from "./types.ts";
+import { describe, type Val } from "./values.ts";
+import { nearest } from "./words.ts";
+
+/** The closed list of keys, with the type of each. */
+export const trainKeys: Record<keyof Omit<TrainConfig, "span">, TypeRef> = {
+  data: { name: "Data", list: false },
+  augment: { name: "Augment", list: true },
+  loss: { name: "Loss", list: false },
+  optimizer: { name: "Optimizer", list: false },
+  groups: { name: "Group", list: true },
+  schedule: { name: "Schedule", list: false },
+  epochs: { name: "int", list: false },
+  steps: { name: "int", list: false },
+  batch: { name: "int", list: false },
+  clip: { name: "real", list: false },
+  average: { name: "Average", list: false },
+  precision: { name: "Precision", list: false },
+  seed: { name: "int", list: false },
+  report: { name: "Report", list: true },
+};
+
+type Key = keyof typeof trainKeys;
+
+/** What holds where an entry is missing (docs/language.md, "Train"). */
+const defaults: Omit<TrainConfig, "span"> = {
+  data: null,
+  augment: [],
+  loss: [{ weight: 1, term: { name: "cross_entropy", args: { smoothing: 0 } } }],
+  optimizer: { name: "adamw", args: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.05 } },
+  groups: [],
+  schedule: { name: "cosine", args: { warmup: 0, min_lr: 0 } },
+  epochs: null,
+  steps: null,
+  batch: 128,
+  clip: null,
+  average: null,
+  precision: "float32",
+  seed: 0,
+  report: [],
+};
+const defaultEpochs = 10;
+
+/** An entry of the command line: `--set train.epochs=5`. */
+export interface Override {
+  readonly value: Expr;
+  readonly span: Span;
+}
+
+export function elaborateTrain(frame: Frame, train: Train, overrides: ReadonlyMap<string, Override>): TrainConfig {
+  const config: { -readonly [K in Key]: TrainConfig[K] } = { ...defaults };
+  const given = new Map<string, { value: Expr; span: Span }>();
+  for (const { key, value } of train.entries) {
+    if (key.text === "") frame.run.failed = true;
+    else if (!Object.hasOwn(trainKeys, key.text)) {
+      const near = nearest(key.text, Object.keys(trainKeys));
+      const fixes = near === null ? [] : [{ title: `write \`${near}\``, edits: [{ span: key.span, text: near }], meaning: "keeps" as const }];
+      report(frame, "train-entry", key.span, { key: key.text, nearest: near }, { fixes });
+    } else if (given.has(key.text)) report(frame, "train-twice", key.span, { key: key.text });
+    else given.set(key.text, { value, span: key.span });
+  }
+  for (const [key, override] of overrides) {
+    given.set(key, override);
+    // The length of a run is one of the two: the command line's replaces the file's.
+    if (key === "epochs" && !overrides.has("steps")) given.delete("steps");
+    if (key === "steps" && !overrides.has("epochs")) given.delete("epochs");
+  }
+  for (const [key, { value }] of given) readEntry(frame, key as Key, value, config);
+  const steps = given.get("steps");
+  if (steps && given.has("epochs")) report(frame, "train-length", steps.span, {});
+  if (!steps && !given.has("epochs")) config.epochs = defaultEpochs;
+  return { ...config, span: train.span };
+}
+
+type Draft = { -readonly [K in Key]: TrainConfig[K] };
+
+function readEntry(frame: Frame, key: Key, e: Expr, config: Draft): void {
+  if (key === "loss") {
+    const terms = lossOf(frame, e, 1);
+    if (terms) config.loss = terms;
+    return;
+  }
+  const type = trainKeys[key];
+  const value = coerce(frame, evaluate(frame, e, type), type, key, e.span);
+  if (value.kind === "unknown") return;
+  switch (key) {
+    case "data":
+    case "average":
+      config[key] = optionOf(value);
+      return;
+    case "optimizer":
+    case "schedule":
+      config[key] = checkOptimizer(frame, value, optionOf(value) ?? config[key]);
+      return;
+    case "augment":
+    case "groups":
+    case "report":
+      config[key] = value.kind === "list" ? value.items.flatMap((v) => optionOf(v) ?? []) : [];
+      return;
+    case "precision":
+      config.precision = value.kind === "option" ? value.name : config.precision;
+      return;
+    case "clip":
+      config.clip = numberIn(frame, key, value, e, "above 0", (x) => x > 0);
+      return;
+    case "seed":
+      config.seed = numberIn(frame, key, value, e, `from 0 to ${mostInt}`, (x) => x >= 0 && x <= mostInt) ?? 0;
+      return;
+    default:
+      config[key] = numberIn(frame, key, value, e, `from 1 to ${mostInt}`, (x) => x >= 1 && x <= mostInt) ?? config.batch;
+  }
+}
+
+function optionOf(value: Val): OptionValue | null {
+  return value.kind === "option" ? plainOption(value) : null;
+}
+
+function numberIn(
+  frame: Frame,
+  argument: string,
+  value: Val,
+  e: Expr,
+  allowed: string,
+  good: (x: number) => boolean,
+): number | null {
+  if (value.kind !== "number") return null;
+  const x = toNumber(towardZero(value));
+  if (Number.isFinite(x) && good(x)) return x;
+  report(frame, "out-of-range", e.span, { argument, found: showNumber(value), allowed });
+  return null;
+}
+
+/** Numbers of an optimiser or schedule that no run could use. */
+function checkOptimizer(frame: Frame, value: Val, option: OptionValue): OptionValue {
+  if (value.kind !== "option") return option;
+  const bounds: Record<string, [string, (x: number) => boolean]> = {
+    lr: ["above 0", (x) => x > 0],
+    eps: ["above 0", (x) => x > 0],
+    weight_decay: ["at least 0", (x) => x >= 0],
+    momentum: ["from 0 to below 1", (x) => x >= 0 && x < 1],
+    warmup: ["at least 0", (x) => x >= 0],
+    min_lr: ["at least 0", (x) => x >= 0],
+    end: ["at least 0", (x) => x >= 0],
+  };
+  for (const [name, { value: v, span }] of value.args) {
+    const bound = bounds[name];
+    if (bound && v.kind === "number" && !bound[1](toNumber(towardZero(v)))) {
+      report(frame, "out-of-range", span, { argument: name, found: showNumber(v), allowed: bound[0] });
+    }
+    if (name === "betas" && !areBetas(v)) {
+      report(frame, "out-of-range", span, { argument: name, found: describe(v), allowed: "two numbers from 0 to below 1" });
+    }
+  }
+  return option;
+}
+
+function areBetas(value: Val): boolean {
+  if (value.kind !== "list" || value.items.length !== 2) return false;
+  return value.items.every((v) => v.kind === "number" && toNumber(v.low) >= 0 && toNumber(v.low) < 1);
+}
+
+/** A weighted sum of terms; the names of losses reach through `+` and `*`. */
+function lossOf(frame: Frame, e: Expr, weight: number): TrainConfig["loss"] | null {
+  if (e.kind === "binary" && e.operator === "+") {
+    // Walked, not descended: a sum leans to the left.
+    const terms: Expr[] = [];
+    let first: Expr = e;
+    while (first.kind === "binary" && first.operator === "+") {
+      terms.push(first.right);
+      first = first.left;
+    }
+    const parts = [first, ...terms.reverse()].map((term) => lossOf(frame, term, weight));
+    return parts.every((p) => p !== null) ? parts.flat() : null;
+  }
+  if (e.kind === "binary" && e.operator === "*") {
+    const [factor, term] = isTerm(e.left) ? [e.right, e.left] : [e.left, e.right];
+    const value = coerce(frame, evaluate(frame, factor), { name: "real", list: false }, "the weight of a loss", factor.span);
+    return value.kind === "number" ? lossOf(frame, term, weight * toNumber(towardZero(value))) : null;
+  }
+  const value = evaluate(frame, e, { name: "Loss", list: false });
+  if (value.kind === "option" && value.type === "Loss") return [{ weight, term: plainOption(value) }];
+  if (value.kind !== "unknown") report(frame, "loss-form", e.span, { found: describe(value) });
+  return null;
+}
+
+function isTerm(e: Expr): boolean {
+  const name = e.kind === "call" && e.callee.kind === "name" ? e.callee.text : e.kind === "name" ? e.text : "";
+  return Object.hasOwn(optionTypes.get("Loss") ?? {}, name) || (e.kind === "binary" && (isTerm(e.left) || isTerm(e.right)));
+}
+

@@ -1,0 +1,140 @@
+/**
+ * Where a bound comes from: a spine of layers from the source to the value whose factors multiply to the bound, and what
+ * dominates inside the branches that leave it.
+ */
+import type { Node, Norm, ValueId } from "../model/model.ts";
+import type { Analysis, SourceGains } from "./analyze.ts";
+import { conversion, entry, isNothing, norms, nothing } from "./gain.ts";
+
+/** One layer's share of a bound. */
+export interface Cause {
+  readonly node: Node | null;
+  /** The node's path; the source's name where the norm changes there. */
+  readonly path: string;
+  readonly rule: string;
+  /** The bound after the layer, over the bound before it. */
+  readonly factor: number;
+  /** What dominates inside the branches that are added here, largest first. */
+  readonly inside: readonly Cause[];
+}
+
+export interface Spine {
+  /** From the source on; the product of the factors is the bound (where it is finite). */
+  readonly causes: readonly Cause[];
+  readonly bound: number;
+}
+
+/** Larger branches are told by their largest causes only. */
+const told = 3;
+
+export function spineOf(analysis: Analysis, from: ValueId, to: ValueId, normIn: Norm, normOut: Norm): Spine {
+  const gains = analysis.from(from);
+  const bound = entry(gains.gain(to), normIn, normOut);
+  if (isNothing(gains.gain(to))) return { causes: [], bound };
+  const main = walk(analysis, gains, to, (value) => value === from, normIn, normOut);
+  const passed = new Set<ValueId>([from, ...main.map((step) => step.input), to]);
+  const causes = main.map((step) => {
+    const inside = step.others.flatMap((other) =>
+      walk(analysis, gains, other, (value) => passed.has(value), normIn, normOut).map((s) => causeOf(s, [])),
+    );
+    const largest = inside.filter((c) => !(c.factor <= 1)).sort(byFactor);
+    return causeOf(step, largest.slice(0, told));
+  });
+  const start = conversion(analysis.model.values[from].shape)[3 * norms.indexOf(normIn) + norms.indexOf(normOut)];
+  if (start !== 1) {
+    const path = analysis.model.taps.find((tap) => tap.value === from)?.name ?? "";
+    causes.push({ node: null, path, rule: `${normIn} to ${normOut}`, factor: start, inside: [] });
+  }
+  return { causes: causes.reverse(), bound };
+}
+
+/** Largest first; ∞ before all. */
+export function byFactor(a: Cause, b: Cause): number {
+  return a.factor === b.factor ? 0 : a.factor > b.factor ? -1 : 1;
+}
+
+interface Step {
+  readonly node: Node;
+  readonly rule: string;
+  readonly factor: number;
+  readonly input: ValueId;
+  /** Inputs that carry the source, too, but less. */
+  readonly others: readonly ValueId[];
+}
+
+function causeOf(step: Step, inside: readonly Cause[]): Cause {
+  return { node: step.node, path: step.node.path, rule: step.rule, factor: step.factor, inside };
+}
+
+/** Backwards from a value to where `stop` says, each time by the input that matters most. */
+function walk(
+  analysis: Analysis,
+  gains: SourceGains,
+  to: ValueId,
+  stop: (value: ValueId) => boolean,
+  normIn: Norm,
+  normOut: Norm,
+): Step[] {
+  const steps: Step[] = [];
+  let value = to;
+  while (!stop(value)) {
+    const node = analysis.producer(value);
+    if (!node) break;
+    const inputs = [...new Set(node.inputs)].filter((input) => !isNothing(gains.gain(input)));
+    if (inputs.length === 0) break;
+    const input =
+      inputs.length === 1
+        ? inputs[0]
+        : (skipOf(analysis, inputs) ?? mainInput(analysis, gains, node, value, inputs, normIn, normOut));
+    const after = entry(gains.gain(value), normIn, normOut);
+    const before = entry(gains.gain(input), normIn, normOut);
+    const factor = after === Infinity ? (before === Infinity ? 1 : Infinity) : after / before;
+    steps.push({ node, rule: gains.rule(value), factor, input, others: inputs.filter((other) => other !== input) });
+    value = input;
+  }
+  return steps;
+}
+
+/** Longer branches are not searched. */
+const searched = 256;
+
+/** The input that all the others are computed from: a skip connection, whose branches are told as such. */
+function skipOf(analysis: Analysis, inputs: readonly ValueId[]): ValueId | null {
+  const passed = inputs.map((input) => {
+    const seen = new Set<ValueId>();
+    const waiting = [input];
+    for (let value = waiting.pop(); value !== undefined && seen.size < searched; value = waiting.pop()) {
+      for (const before of analysis.producer(value)?.inputs ?? []) {
+        if (seen.has(before)) continue;
+        seen.add(before);
+        // Another input of the node is as far as a branch needs to be followed.
+        if (!inputs.includes(before)) waiting.push(before);
+      }
+    }
+    return seen;
+  });
+  return inputs.find((input, i) => passed.every((seen, j) => i === j || seen.has(input))) ?? null;
+}
+
+/** The input without which the layer's bound would fall most. */
+function mainInput(
+  analysis: Analysis,
+  gains: SourceGains,
+  node: Node,
+  value: ValueId,
+  inputs: readonly ValueId[],
+  normIn: Norm,
+  normOut: Norm,
+): ValueId {
+  const unproven = inputs.find((input) => gains.gain(input).why !== null);
+  if (unproven !== undefined) return unproven;
+  const output = node.outputs.indexOf(value);
+  let [best, least] = [inputs[0], Infinity];
+  for (const input of inputs) {
+    const incoming = node.inputs.map((other) => (other === input ? nothing : gains.gain(other)));
+    const rest = incoming.every(isNothing) ? nothing : analysis.ruleAt(node, incoming)[output].gain;
+    const without = entry(rest, normIn, normOut);
+    if (without < least) [best, least] = [input, without];
+  }
+  return best;
+}

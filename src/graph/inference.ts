@@ -1,0 +1,46 @@
+/** The inference graph, and the evaluation graph with loss and hits. */
+import { good, type Result } from "../diagnostics/result.ts";
+import type { Model, TrainConfig } from "../model/model.ts";
+import { Builder } from "./builder.ts";
+import type { Graph } from "./graph.ts";
+import { classificationLoss, countCorrect } from "./loss.ts";
+import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
+import { simplify } from "./passes/simplify.ts";
+
+export interface InferenceOptions {
+  readonly batch: number;
+}
+
+/** `param/<path>` and `data/<input>` in, the model's outputs by name out. */
+export function buildInferenceGraph(model: Model, { batch }: InferenceOptions): Result<Graph> {
+  const builder = new Builder();
+  const lowered = lowerForInference(builder, model, batch);
+  if (!lowered.ok) return lowered;
+  const outputs = model.outputs.map(({ name, value }) => {
+    const tensor = lowered.value.get(value);
+    if (!tensor) throw new Error(`output ${name} was not computed`);
+    return { name, tensor };
+  });
+  return good(simplify(builder.graph(model.name, outputs)));
+}
+
+/** `param/<path>`, `data/<input>` and `labels` (i32 [batch]) in; `metric/loss` (mean) and `metric/correct` (a count) out. */
+export function buildEvaluationGraph(model: Model, recipe: TrainConfig): Result<Graph> {
+  const builder = new Builder();
+  const lowered = lowerForInference(builder, model, recipe.batch);
+  if (!lowered.ok) return lowered;
+  const labels = builder.input("labels", [recipe.batch], "i32");
+  const loss = classificationLoss(builder, model, recipe, lowered.value, labels);
+  if (!loss.ok) return loss;
+  const outputs = [
+    { name: "metric/loss", tensor: loss.value.loss },
+    { name: "metric/correct", tensor: countCorrect(builder, loss.value.logits, labels) },
+  ];
+  return good(simplify(builder.graph(model.name, outputs)));
+}
+
+function lowerForInference(builder: Builder, model: Model, batch: number) {
+  const weights = parameterInputs(builder, model);
+  const inputs = dataInputs(builder, model, batch);
+  return lowerModel(builder, model, { batch, training: false, inputs, weights, random: null });
+}

@@ -1,0 +1,118 @@
+/** The training graph: forward, backward, clipping and update as one static graph. */
+import { diagnostic } from "../diagnostics/diagnostic.ts";
+import { bad, good, type Result } from "../diagnostics/result.ts";
+import type { Model, TrainConfig, Weight } from "../model/model.ts";
+import { gradients } from "./autodiff.ts";
+import { Builder, type Tensor } from "./builder.ts";
+import type { Graph } from "./graph.ts";
+import { classificationLoss, countCorrect } from "./loss.ts";
+import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
+import { weightRecipes } from "./groups.ts";
+import { optimizers } from "./optimizer/registry.ts";
+import { simplify } from "./passes/simplify.ts";
+import { RandomSource } from "./random.ts";
+import { schedules } from "./schedule.ts";
+
+/**
+ * One training step of `recipe` (batch size, loss, optimiser, groups, clipping).
+ *
+ * In:  `param/<path>`, optimiser state `m/<path>` and `v/<path>` (those that the optimiser has), `data/<input>` [batch, …],
+ *      `labels` i32 [batch], f32 scalars `scalar/lr`, `scalar/step` (from 1), `scalar/seed` (a whole number < 2²⁴).
+ * Out: parameters and state under the same names, `metric/loss` (mean), `metric/accuracy` (0 to 1), both before the
+ *      update, and `metric/grad_norm`, before clipping.
+ */
+export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Graph> {
+  const { batch } = recipe;
+  const optimizer = optimizers.get(recipe.optimizer.name);
+  if (!optimizer)
+    return refuse(
+      recipe,
+      `The optimizer \`${recipe.optimizer.name}\``,
+      `compiled are ${[...optimizers.keys()].join(", ")}`,
+    );
+  if (!schedules.has(recipe.schedule.name)) {
+    return refuse(
+      recipe,
+      `The schedule \`${recipe.schedule.name}\``,
+      `known are ${[...schedules].join(", ")}`,
+    );
+  }
+
+  const builder = new Builder();
+  const params = parameterInputs(builder, model);
+  // Statistics are carried along, never moved by the optimiser.
+  const slotsOf = (w: Weight) => (w.role === "statistic" ? [] : optimizer.slots(recipe.optimizer));
+  const state = model.weights.map((w) => slotsOf(w).map((slot) => builder.input(`${slot}/${w.path}`, w.shape)));
+  const inputs = dataInputs(builder, model, batch);
+  const labels = builder.input("labels", [batch], "i32");
+  const lr = builder.input("scalar/lr", []);
+  const step = builder.input("scalar/step", []);
+  const seed = builder.input("scalar/seed", []);
+
+  builder.origin = "random";
+  let source: RandomSource | null = null;
+  const random = (shape: readonly number[]) =>
+    (source ??= new RandomSource(builder, seed, step)).uniform(shape);
+  const lowered = lowerModel(builder, model, { batch, training: true, inputs, weights: params, random });
+  if (!lowered.ok) return lowered;
+  const loss = classificationLoss(builder, model, recipe, lowered.value, labels);
+  if (!loss.ok) return loss;
+  const grads = gradients(builder, loss.value.loss, params, { stop: loss.value.stop });
+
+  const recipes = weightRecipes(model, recipe);
+  builder.origin = "clip";
+  const norm = globalNorm(builder, grads);
+  // PyTorch's clip_grad_norm_: limit/(norm + 1e-6), at most 1.
+  const scale =
+    recipe.clip === null ? null : builder.minimum(builder.div(recipe.clip, builder.add(norm, 1e-6)), 1);
+
+  const outputs: { name: string; tensor: Tensor }[] = [];
+  model.weights.forEach((weight, i) => {
+    builder.origin = `update/${weight.path}`;
+    if (weight.role === "statistic") {
+      outputs.push({ name: `param/${weight.path}`, tensor: params[i] });
+      return;
+    }
+    const next = optimizer.update(builder, recipe.optimizer, {
+      param: params[i],
+      grad: grads[i],
+      scale,
+      state: state[i],
+      lr: recipes[i].lrScale === 1 ? lr : builder.mul(lr, recipes[i].lrScale),
+      step,
+      weightDecay: recipes[i].weightDecay,
+    });
+    outputs.push({ name: `param/${weight.path}`, tensor: project(builder, weight, next.param) });
+    slotsOf(weight).forEach((slot, s) => outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }));
+  });
+  builder.origin = "metric";
+  const hits = countCorrect(builder, loss.value.logits, labels);
+  outputs.push(
+    { name: "metric/loss", tensor: loss.value.loss },
+    { name: "metric/accuracy", tensor: builder.mul(hits, 1 / batch) },
+    { name: "metric/grad_norm", tensor: norm },
+  );
+  return good(simplify(builder.graph(`${model.name}/training`, outputs)));
+}
+
+function refuse(recipe: TrainConfig, what: string, reason: string): Result<never> {
+  return bad(diagnostic("not-executable", recipe.span, { what, reason }));
+}
+
+/** √Σ‖g‖² over all tensors. */
+function globalNorm(builder: Builder, grads: readonly Tensor[]): Tensor {
+  let total = builder.constant(0);
+  for (const grad of grads) {
+    const axes = grad.shape.map((_, i) => i);
+    total = builder.add(total, builder.sum(builder.mul(grad, grad), axes));
+  }
+  return builder.sqrt(total);
+}
+
+/** Into the declared range, after the optimiser's step. */
+function project(builder: Builder, { range }: Weight, x: Tensor): Tensor {
+  if (!range) return x;
+  const [low, high] = range;
+  const above = Number.isFinite(low) ? builder.maximum(x, low) : x;
+  return Number.isFinite(high) ? builder.minimum(above, high) : above;
+}

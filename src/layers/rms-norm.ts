@@ -1,0 +1,46 @@
+import { divUp, mulUp, sqrtDown, sqrtUp } from "../gain/up.ts";
+import { defineLayer } from "./layer.ts";
+import { epsParam } from "./layer-norm.ts";
+import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
+
+/**
+ * RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467): γ ⊙ x/√(mean of x² + ε) over the d channels of a token.
+ * `gains.md`, "LayerNorm and RMSNorm".
+ *
+ * Gain: l2 and token ‖γ‖∞/√ε: the proof of LayerNorm with z = x. Attained at the token 0.
+ * Range: |y_c| ≤ |γ_c|√d and ‖y‖ ≤ ‖γ‖∞√d, because ‖x‖²/(‖x‖²/d + ε) < d.
+ */
+export const rmsNorm = defineLayer<{ eps: number }>({
+  name: "RMSNorm",
+  summary: "each token divided by the root of its mean square, then γ",
+  signature: { tensors: ["x"], params: [epsParam("1e-6")], shape: "[..., c] -> [..., c]" },
+  infer: (call) => {
+    const { shape } = call.inputs[0];
+    const eps = storedNumber(call, "eps", "0 or more", (x) => x >= 0);
+    if (eps === undefined) return undefined;
+    const gamma = call.weight("gamma", {
+      shape: [shape[shape.length - 1]],
+      role: "vector",
+      init: { kind: "ones" },
+    });
+    return { config: { eps }, outputs: [shape], weights: { gamma } };
+  },
+  macs: () => 0,
+  rules: {
+    gain: (context, [input]) =>
+      mappedThroughEps(context, input, context.weight("gamma"), context.config.eps, "LayerNorm and RMSNorm"),
+    range: ({ config: { eps }, ranges: [input], outputs: [shape], weight }) => {
+      const gamma = weight("gamma");
+      const gains = { token: divUp(gamma.maxAbs, sqrtDown(eps)), linf: Infinity };
+      const size = mulUp(gamma.maxAbs, sqrtUp(shape[shape.length - 1]));
+      return [
+        tokenwiseRange(input, shape, gains, { token: 0, linf: 0 }, { token: size, linf: size }, gamma.why),
+      ];
+    },
+  },
+  lower: ({ builder: b, inputs: [x], config: { eps }, weight }) => {
+    const axis = x.shape.length - 1;
+    const square = b.div(b.sum(b.mul(x, x), [axis], true), x.shape[axis]);
+    return [b.mul(b.div(x, b.sqrt(b.add(square, eps))), weight("gamma"))];
+  },
+});

@@ -1,0 +1,66 @@
+import { defineLayer, type GainContext, type Config, type Ruled } from "./layer.ts";
+import { tokensOf, unproven, type Gain } from "../gain/gain.ts";
+import { isFirmActivation } from "./activations.ts";
+import { mapped, reason } from "./pointwise.ts";
+
+/**
+ * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): √2·AᵀΨρ(√2·Ψ⁻¹Bx + b), where [A B], A q×q and B q×p,
+ * is the Cayley transform of a free matrix, so AAᵀ + BBᵀ = I, and Ψ = diag(e^psi). Weights: `weight` (q, p + q), the
+ * free matrix; `scale`, its free length; `psi` and `bias`. `gains.md`, "1-Lipschitz by construction".
+ *
+ * Gain: l2 and token 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: between two inputs ρ acts as a
+ * diagonal D with entries in [0, 1]; diagonal matrices commute, so Ψ cancels and the change of the output is 2AᵀDBδ.
+ * For unit y and δ, u = Ay, w = Bδ: 2yᵀAᵀDBδ = 2uᵀDw = ½((u + w)ᵀD(u + w) − (u − w)ᵀD(u − w)) ≤ ½‖u + w‖², and
+ * ‖u + w‖ = ‖[A B][y; δ]‖ ≤ √2, because [A B] has norm 1. So the change is at most 1. In real arithmetic, for every
+ * free weight, in every phase.
+ */
+export const sandwich = defineLayer({
+  name: "Sandwich",
+  summary: "1-Lipschitz layer around a scalar activation, by Cayley",
+  signature: {
+    tensors: ["x"],
+    params: [
+      { name: "width", type: "int", doc: "channels of the result" },
+      { name: "act", type: "Layer", default: "ReLU", doc: "scalar, non-decreasing, slopes in [0, 1]" },
+    ],
+    shape: "[..., c] -> [..., width]",
+  },
+  infer: (call) => {
+    const { shape } = call.inputs[0];
+    const width = call.int("width");
+    if (call.failed) return undefined;
+    const output = [...shape.slice(0, -1), width];
+    const body = call.step("act", [output]);
+    if (!body) return undefined;
+    const free = { constraint: { kind: "none" } } as const;
+    const weights = {
+      weight: call.weight("weight", {
+        shape: [width, shape[shape.length - 1] + width],
+        role: "matrix",
+        ...free,
+      }),
+      scale: call.weight("scale", { shape: [], role: "scalar", init: { kind: "ones" }, ...free }),
+      psi: call.weight("psi", { shape: [width], role: "vector", init: { kind: "zeros" }, ...free }),
+      bias: call.weight("bias", { shape: [width], role: "bias", init: { kind: "zeros" } }),
+    };
+    return { config: {}, outputs: [output], weights, body };
+  },
+  // x is multiplied by B (q×p), then by Aᵀ (q×q); making A and B from the free matrix is not counted: it is done once.
+  macs: ({ shapes: [shape], outputs: [output] }) => {
+    const [p, q] = [shape[shape.length - 1], output[output.length - 1]];
+    return tokensOf(shape) * (q * p + q * q);
+  },
+  rules: { gain: (context, [input]) => oneLipschitz(context, input) },
+  lower: { none: "Sandwich needs the Cayley transform, which has no lowering yet" },
+});
+
+/** Gain 1 in l2 and token where the node's body is one firm activation; else no proof. */
+export function oneLipschitz(context: GainContext<Config>, input: Gain): readonly Ruled[] {
+  const rule = "1-Lipschitz by construction";
+  const nodes = context.node.body?.nodes ?? [];
+  if (nodes.length === 1 && isFirmActivation(nodes[0]))
+    return mapped(context, input, { l2: 1, token: 1 }, rule);
+  const act = nodes.map((node) => node.layer).join(" |> ") || "none";
+  const text = `the proof of \`${context.node.layer}\` needs one scalar activation that never falls and has slopes in [0, 1]; \`${act}\` isn't known to be one`;
+  return [{ gain: unproven(reason(text, context, "act: ReLU"), input), rule }];
+}

@@ -1,0 +1,113 @@
+/** Finds the data that a spec or `--data` names, and checks that it is what the model's input and bound are about. */
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { diagnostic } from "../../diagnostics/diagnostic.ts";
+import type { Domain, Model } from "../../model/model.ts";
+import { bad, missing, type Result } from "../result.ts";
+import { isIdxFolder, readIdxFolder } from "./idx.ts";
+import { readImageFolder } from "./images.ts";
+import type { Data, Samples } from "./samples.ts";
+import { isNpyFolder, readNpyFolder, readTensorFile } from "./tensors.ts";
+
+const fashionClasses = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+
+/**
+ * The data of a run: `override` (from --data: a folder of IDX files, of .npy files or of images, or a .safetensors
+ * file) in place of what the spec says. Checks shapes, the declared domain and the labels.
+ */
+export function openData(model: Model, override: string | null): Result<Data> {
+  const input = model.inputs[0];
+  const shape = model.values[input.value].shape;
+  const data = override !== null ? openPath(override, shape) : openNamed(model, shape);
+  if (!data.ok) return data;
+  for (const samples of [data.value.train, data.value.test]) {
+    if (!samples) continue;
+    const problem = misfit(model, samples);
+    if (problem) return bad(problem);
+  }
+  return data;
+}
+
+function openNamed(model: Model, shape: readonly number[]): Result<Data> {
+  const option = model.train?.data ?? null;
+  if (!option) return bad(diagnostic("no-data", null, { model: model.name }));
+  const beside = (path: string): string => resolve(dirname(model.file), path);
+  switch (option.name) {
+    case "fashion_mnist":
+      return readIdxFolder(bundledFashion(), "Fashion-MNIST, first 5 000 and 1 000 images", fashionClasses);
+    case "images":
+      return openPath(beside(String(option.args.folder)), shape);
+    case "table":
+      return openPath(beside(String(option.args.file)), shape);
+    default:
+      return bad(diagnostic("data-kind", model.train?.span ?? null, { kind: option.name }));
+  }
+}
+
+/** The set that comes with the project, seen from here or from dist/. */
+function bundledFashion(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
+  const path = join(folder, "specs", "data", "fashion-mnist-mini");
+  const here = resolve(path);
+  // Shown as the user would type it, where that is shorter.
+  return here.startsWith(process.cwd() + "/") ? here.slice(process.cwd().length + 1) : here;
+}
+
+function openPath(path: string, shape: readonly number[]): Result<Data> {
+  if (!existsSync(path)) return missing(path, "data folder or file");
+  if (!statSync(path).isDirectory()) return readTensorFile(path);
+  if (isIdxFolder(path)) return readIdxFolder(path, "IDX images", path.includes("fashion") ? fashionClasses : null);
+  if (isNpyFolder(path)) return readNpyFolder(path);
+  return readImageFolder(path, shape);
+}
+
+function misfit(model: Model, samples: Samples) {
+  const input = model.inputs[0];
+  const output = model.outputs[0];
+  const shape = model.values[input.value].shape;
+  if (shape.length !== samples.shape.length || shape.some((n, i) => n !== samples.shape[i])) {
+    return diagnostic("data-shape", input.span, { input: input.name, expected: `[${shape.join(", ")}]`, found: `[${samples.shape.join(", ")}]`, data: samples.name });
+  }
+  if (!insideDomain(input.domain, samples, shape)) {
+    const found = `values from ${samples.low} to ${samples.high}`;
+    return diagnostic("data-domain", input.span, { input: input.name, domain: showDomain(input.domain), found, data: samples.name });
+  }
+  const outputShape = model.values[output.value].shape;
+  const classes = outputShape[outputShape.length - 1];
+  if (samples.classes > classes) {
+    return diagnostic("data-labels", output.span, { data: samples.name, label: samples.classes - 1, classes, output: output.name });
+  }
+  return null;
+}
+
+/** Whether values in [low, high] surely lie in the domain. A ball is checked by the largest norm that such values allow. */
+function insideDomain(domain: Domain, samples: Samples, shape: readonly number[]): boolean {
+  const largest = Math.max(Math.abs(samples.low), Math.abs(samples.high));
+  switch (domain.kind) {
+    case "unbounded":
+      return true;
+    case "box":
+      return samples.low >= domain.low && samples.high <= domain.high;
+    case "tokens":
+      return samples.low >= 0 && samples.high < domain.count;
+    case "ball": {
+      const count = domain.norm === "linf" ? 1 : domain.norm === "token" ? shape[shape.length - 1] : shape.reduce((a, b) => a * b, 1);
+      return largest * Math.sqrt(count) <= domain.radius;
+    }
+  }
+}
+
+export function showDomain(domain: Domain): string {
+  switch (domain.kind) {
+    case "box":
+      return `[${domain.low}, ${domain.high}]`;
+    case "ball":
+      return `ball(${domain.norm}, ${domain.radius})`;
+    case "tokens":
+      return `tokens(${domain.count})`;
+    case "unbounded":
+      return "the whole space";
+  }
+}

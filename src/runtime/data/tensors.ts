@@ -1,0 +1,97 @@
+/**
+ * Samples from tensors: a safetensors file with `train_x`, `train_y` (and `test_x`, `test_y`), or `x` and `y`;
+ * or a folder with the same names as .npy files. x is [count, …sample shape], y holds whole numbers.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { damaged, good, missing, type Result } from "../result.ts";
+import { readSafetensors } from "../safetensors.ts";
+import { parseNpy } from "./npy.ts";
+import type { Data, Samples } from "./samples.ts";
+
+interface Plain {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number | bigint>;
+}
+
+export function readTensorFile(path: string): Result<Data> {
+  if (!existsSync(path)) return missing(path, "data file");
+  const file = readSafetensors(readFileSync(path), path);
+  if (!file.ok) return file;
+  return assemble(path, (name) => good(file.value.tensors.get(name) ?? null));
+}
+
+export function isNpyFolder(folder: string): boolean {
+  return ["train_x.npy", "x.npy"].some((name) => existsSync(join(folder, name)));
+}
+
+export function readNpyFolder(folder: string): Result<Data> {
+  return assemble(folder, (name) => {
+    const path = join(folder, `${name}.npy`);
+    return existsSync(path) ? parseNpy(readFileSync(path), path) : good(null);
+  });
+}
+
+function assemble(path: string, get: (name: string) => Result<Plain | null>): Result<Data> {
+  for (const prefix of ["train_", ""]) {
+    const train = pair(path, prefix, get);
+    if (!train.ok) return train;
+    if (!train.value) continue;
+    const test = pair(path, "test_", get);
+    return test.ok ? good({ train: train.value, test: test.value }) : test;
+  }
+  return damaged(path, "it holds no tensors `train_x` and `train_y`, nor `x` and `y`");
+}
+
+function pair(path: string, prefix: string, get: (name: string) => Result<Plain | null>): Result<Samples | null> {
+  const x = get(`${prefix}x`);
+  if (!x.ok) return x;
+  const y = get(`${prefix}y`);
+  if (!y.ok) return y;
+  if (!x.value || !y.value) return good(null);
+  const [count, ...shape] = x.value.shape;
+  if (count === undefined || y.value.shape.length !== 1 || y.value.shape[0] !== count) {
+    return damaged(path, `\`${prefix}x\` is [${x.value.shape.join(", ")}] and \`${prefix}y\` [${y.value.shape.join(", ")}]: they must begin with the same count`);
+  }
+  return tensorSamples(path, prefix, x.value.data, y.value.data, shape);
+}
+
+function tensorSamples(
+  path: string,
+  prefix: string,
+  x: ArrayLike<number | bigint>,
+  y: ArrayLike<number | bigint>,
+  shape: readonly number[],
+): Result<Samples> {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < x.length; i++) {
+    const value = Number(x[i]);
+    if (!Number.isFinite(value)) return damaged(path, `\`${prefix}x\` holds ${value} at entry ${i}`);
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  let classes = 0;
+  for (let i = 0; i < y.length; i++) {
+    const label = Number(y[i]);
+    if (!Number.isInteger(label) || label < 0) return damaged(path, `\`${prefix}y\` holds ${label} at entry ${i}, labels are whole numbers from 0`);
+    classes = Math.max(classes, label + 1);
+  }
+  const size = shape.reduce((a, b) => a * b, 1);
+  return good({
+    name: `${path} (${prefix || "x, "}${prefix ? "x, " : ""}${y.length} samples)`,
+    count: y.length,
+    shape,
+    low,
+    high,
+    classes,
+    classNames: null,
+    fill: (which, values, labels) => {
+      which.forEach((sample, row) => {
+        for (let i = 0; i < size; i++) values[row * size + i] = Number(x[sample * size + i]);
+        labels[row] = Number(y[sample]);
+      });
+      return Promise.resolve(good(undefined));
+    },
+  });
+}

@@ -1,0 +1,13 @@
+/** What the runtime's readers give: a value, or the diagnostic about the file that has none. */
+import { diagnostic } from "../diagnostics/diagnostic.ts";
+import { bad, type Result } from "../diagnostics/result.ts";
+
+export { bad, good, type Result } from "../diagnostics/result.ts";
+
+export function damaged(path: string, problem: string): Result<never> {
+  return bad(diagnostic("damaged-file", null, { path, problem }));
+}
+
+export function missing(path: string, what: string): Result<never> {
+  return bad(diagnostic("file-not-found", null, { path, what }));
+}

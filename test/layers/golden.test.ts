@@ -1,0 +1,119 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { gradients } from "../../src/graph/autodiff.ts";
+import { Builder } from "../../src/graph/builder.ts";
+import type { Graph } from "../../src/graph/graph.ts";
+import { array64, interpret } from "../../src/graph/interpret.ts";
+import { crossEntropy } from "../../src/graph/loss.ts";
+import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";
+import type { Array64 } from "../../src/graph/primitives/primitive.ts";
+import { openOrtNode } from "../../src/runtime/engines/onnxruntime-node.ts";
+import type { HostTensor } from "../../src/runtime/engine.ts";
+import type { Model } from "../../src/model/model.ts";
+import { modelOf } from "../helpers/elaborated.ts";
+import { goldenSpec, readGolden } from "../helpers/golden.ts";
+
+const golden = readGolden();
+const model: Model = modelOf(goldenSpec, "LipsFormerSwinReleasedMini");
+let graph: Graph;
+
+/** Logits, loss and the gradient of every weight, of one batch. */
+function build(): Graph {
+  const builder = new Builder();
+  const batch = golden.labels.length;
+  const params = parameterInputs(builder, model);
+  const inputs = dataInputs(builder, model, batch);
+  const lowered = lowerModel(builder, model, { batch, training: false, inputs, weights: params, random: null });
+  if (!lowered.ok) throw new Error(lowered.problem.message);
+  const logits = lowered.value.get(model.outputs[0].value);
+  if (!logits) throw new Error("logits were not computed");
+  const labels = builder.input("labels", [batch], "i32");
+  const { loss, stop } = crossEntropy(builder, logits, labels, 0);
+  const grads = gradients(builder, loss, params, { stop });
+  return builder.graph("golden", [
+    { name: "logits", tensor: logits },
+    { name: "loss", tensor: loss },
+    ...grads.map((tensor, i) => ({ name: `grad/${model.weights[i].path}`, tensor })),
+  ]);
+}
+
+/** Largest difference relative to the largest entry, at least `floor`. */
+function relative(got: ArrayLike<number>, want: ArrayLike<number | bigint>, floor = 0): number {
+  let most = 0;
+  let size = floor;
+  for (let i = 0; i < want.length; i++) {
+    most = Math.max(most, Math.abs(got[i] - Number(want[i])));
+    size = Math.max(size, Math.abs(Number(want[i])));
+  }
+  return size === 0 ? most : most / size;
+}
+
+interface Compared {
+  readonly logits: number;
+  readonly loss: number;
+  /** Worst over the weights, each relative to its largest entry. */
+  readonly gradient: number;
+  readonly worst: string;
+}
+
+function compare(outputs: Readonly<Record<string, { readonly data: ArrayLike<number> }>>): Compared {
+  let gradient = 0;
+  let worst = "";
+  for (const [path, want] of golden.gradients) {
+    const error = relative(outputs[`grad/${path}`].data, want.data);
+    if (error > gradient) [gradient, worst] = [error, path];
+  }
+  if (process.env.ALL) for (const [path, want] of golden.gradients) console.log(path, relative(outputs[`grad/${path}`].data, want.data).toExponential(2), Math.max(...Array.from(want.data, (x) => Math.abs(Number(x)))).toExponential(2));
+  const logits = relative(outputs.logits.data, golden.logits.data);
+  return { logits, loss: Math.abs(outputs.loss.data[0] - golden.loss) / golden.loss, gradient, worst };
+}
+
+beforeAll(() => {
+  graph = build();
+});
+
+describe("the authors' released LipsFormer", () => {
+  it("has the same weights under our names", () => {
+    const ours = model.weights.map((w) => w.path);
+    expect([...golden.weights.keys()].sort()).toEqual([...ours].sort());
+    expect([...golden.gradients.keys()].sort()).toEqual([...ours].sort());
+    expect(model.weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0)).toBe(44468);
+  });
+
+  it("gives the same logits and gradients in the float64 interpreter", () => {
+    const feeds: Record<string, Array64> = {
+      "data/image": array64(golden.input.shape, golden.input.data),
+      labels: array64([golden.labels.length], golden.labels),
+    };
+    for (const weight of model.weights) feeds[`param/${weight.path}`] = array64(weight.shape, stored(weight.path));
+    const found = compare(interpret(graph, feeds));
+    console.info("float64 interpreter against the authors' float32:", found);
+    expect(found.logits).toBeLessThan(1e-5);
+    expect(found.loss).toBeLessThan(1e-5);
+    expect(found.gradient, found.worst).toBeLessThan(1e-5);
+  }, 120_000);
+
+  it("gives the same logits and gradients on onnxruntime-node", async () => {
+    const engine = await openOrtNode();
+    if (!engine.ok) throw new Error(engine.problem.message);
+    const session = await engine.value.open(graph);
+    if (!session.ok) throw new Error(session.problem.message);
+    const f32 = (dims: readonly number[], data: ArrayLike<number>): HostTensor => ({ dtype: "f32", dims, data: Float32Array.from(data) });
+    const feeds: Record<string, HostTensor> = {
+      "data/image": f32(golden.input.shape, golden.input.data),
+      labels: { dtype: "i32", dims: [golden.labels.length], data: Int32Array.from(golden.labels) },
+    };
+    for (const weight of model.weights) feeds[`param/${weight.path}`] = f32(weight.shape, stored(weight.path));
+    const outputs = await session.value.run(feeds);
+    await session.value.release();
+    const found = compare(outputs as Record<string, { data: Float32Array }>);
+    console.info("onnxruntime-node against the authors' float32:", found);
+    expect(found.logits).toBeLessThan(1e-4);
+    expect(found.gradient, found.worst).toBeLessThan(1e-3);
+  }, 120_000);
+});
+
+function stored(path: string): number[] {
+  const tensor = golden.weights.get(path);
+  if (!tensor) throw new Error(`no weight ${path}`);
+  return Array.from(tensor.data, Number);
+}
