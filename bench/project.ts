@@ -43,7 +43,9 @@ export function loadTraining(spec: string, seed = 0): Training {
     const { name } = (node as GraphNode<"input">).attributes;
     if (!outputs.has(name)) continue;
     const size = node.shape.reduce((a, b) => a * b, 1);
-    const data = (name.startsWith("param/") ? weights.get(name.slice("param/".length)) : undefined) ?? new Float32Array(size);
+    const data =
+      (name.startsWith("param/") ? weights.get(name.slice("param/".length)) : undefined) ??
+      new Float32Array(size);
     state[name] = { dtype: "f32", dims: node.shape, data };
   }
   return { model, graph: built.value, state };

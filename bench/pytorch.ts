@@ -15,8 +15,14 @@ interface Hello {
 
 /** A Python that has torch: $PYTHON, python3, or the system's own. */
 export function findPython(): string | null {
-  const candidates = [process.env.PYTHON, "python3", "/usr/bin/python3"].filter((p): p is string => p !== undefined);
-  return candidates.find((python) => spawnSync(python, ["-c", "import torch"], { stdio: "ignore" }).status === 0) ?? null;
+  const candidates = [process.env.PYTHON, "python3", "/usr/bin/python3"].filter(
+    (p): p is string => p !== undefined,
+  );
+  return (
+    candidates.find(
+      (python) => spawnSync(python, ["-c", "import torch"], { stdio: "ignore" }).status === 0,
+    ) ?? null
+  );
 }
 
 export class Pytorch {
@@ -27,7 +33,12 @@ export class Pytorch {
   constructor(python: string, script: string, { blasThreads, torchThreads }: PytorchSettings, batch: number) {
     const threads = String(torchThreads);
     const blas = String(blasThreads);
-    const env = { ...process.env, OPENBLAS_NUM_THREADS: blas, MKL_NUM_THREADS: blas, OMP_NUM_THREADS: threads };
+    const env = {
+      ...process.env,
+      OPENBLAS_NUM_THREADS: blas,
+      MKL_NUM_THREADS: blas,
+      OMP_NUM_THREADS: threads,
+    };
     const args = [script, "--threads", threads, "--batch", String(batch)];
     this.child = spawn(python, args, { env, stdio: ["pipe", "pipe", "inherit"] });
     this.reader = createInterface({ input: this.child.stdout as NodeJS.ReadableStream });

@@ -18,7 +18,13 @@ export interface Bench {
   run(log: (line: string) => void): Promise<Row[]>;
 }
 
-export function row(name: string, ours: number | null, reference: number | null, unit: string, note: string): Row {
+export function row(
+  name: string,
+  ours: number | null,
+  reference: number | null,
+  unit: string,
+  note: string,
+): Row {
   const ratio = ours === null || reference === null ? null : ours / reference;
   return { name, ours, reference, ratio, unit, note };
 }
@@ -33,7 +39,10 @@ export function median(values: readonly number[]): number {
  * Runs the candidates in turns, round after round, so that a drift of the machine hits all of them; each gives the
  * times of one turn. The result is each one's median.
  */
-export async function interleave(rounds: number, candidates: readonly (() => Promise<number[]>)[]): Promise<number[]> {
+export async function interleave(
+  rounds: number,
+  candidates: readonly (() => Promise<number[]>)[],
+): Promise<number[]> {
   const times: number[][] = candidates.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, candidate] of candidates.entries()) times[i].push(...(await candidate()));

@@ -16,9 +16,13 @@ function format(value: number | null): string {
 const args = process.argv.slice(2);
 const json = args.includes("--json");
 const wanted = args.filter((a) => !a.startsWith("-"));
-const chosen = benches.filter((b) => wanted.length === 0 || wanted.some((w) => w.startsWith(b.name) || b.name.startsWith(w)));
+const chosen = benches.filter(
+  (b) => wanted.length === 0 || wanted.some((w) => w.startsWith(b.name) || b.name.startsWith(w)),
+);
 if (chosen.length === 0) {
-  process.stderr.write(`no benchmark begins with ${wanted.join(", ")}; there are ${benches.map((b) => b.name).join(", ")}\n`);
+  process.stderr.write(
+    `no benchmark begins with ${wanted.join(", ")}; there are ${benches.map((b) => b.name).join(", ")}\n`,
+  );
   process.exit(2);
 }
 const rows: Row[] = [];

@@ -1,7 +1,11 @@
 /** The picture of bench/without-warmup.ts: accuracy against learning rate, a line for each model, a dot for each seed. */
 import type { Run } from "./without-warmup.ts";
 
-const colours: Record<string, string> = { LipsFormer: "#0b6e4f", PreNormVit: "#c05f00", PostNormVit: "#7a3b9d" };
+const colours: Record<string, string> = {
+  LipsFormer: "#0b6e4f",
+  PreNormVit: "#c05f00",
+  PostNormVit: "#7a3b9d",
+};
 
 export async function plotRuns(runs: readonly Run[]): Promise<string> {
   const { init } = await import("echarts");
@@ -25,11 +29,31 @@ export async function plotRuns(runs: readonly Run[]): Promise<string> {
     },
     legend: { top: 16, right: 24, orient: "vertical", data: models },
     grid: { left: 64, right: 24, top: 96, bottom: 56 },
-    xAxis: { type: "log", name: "learning rate", nameLocation: "middle", nameGap: 32, min: 4e-4, max: 1.25e-2 },
+    xAxis: {
+      type: "log",
+      name: "learning rate",
+      nameLocation: "middle",
+      nameGap: 32,
+      min: 4e-4,
+      max: 1.25e-2,
+    },
     yAxis: { type: "value", name: "accuracy, %", min: 0, max: 100 },
     series: models.flatMap((model) => [
-      { name: model, type: "line", data: mean(model), color: colours[model], symbol: "none", lineStyle: { width: 3 } },
-      { name: model, type: "scatter", data: runs.filter((r) => r.model === model).map((r) => [r.lr, percent(r)]), color: colours[model], symbolSize: 8 },
+      {
+        name: model,
+        type: "line",
+        data: mean(model),
+        color: colours[model],
+        symbol: "none",
+        lineStyle: { width: 3 },
+      },
+      {
+        name: model,
+        type: "scatter",
+        data: runs.filter((r) => r.model === model).map((r) => [r.lr, percent(r)]),
+        color: colours[model],
+        symbolSize: 8,
+      },
     ]),
   });
   const svg = chart.renderToSVGString();

@@ -55,12 +55,18 @@ for (const lr of numbers(flags.rates)) {
   for (const seed of numbers(flags.seeds)) {
     for (const model of models) {
       const done = (r: Run): boolean =>
-        r.model === model && r.lr === lr && r.seed === seed && r.images === Number(flags.images) && r.epochs === Number(flags.epochs);
+        r.model === model &&
+        r.lr === lr &&
+        r.seed === seed &&
+        r.images === Number(flags.images) &&
+        r.epochs === Number(flags.epochs);
       if (runs.some(done)) continue;
       const run = await trainOnce(model, lr, seed);
       runs.push(run);
       writeWhole(store, JSON.stringify(runs, null, 1) + "\n");
-      console.log(`${model} lr ${lr} seed ${seed}: ${run.accuracy === null ? `diverged (${run.diverged})` : `${(100 * run.accuracy).toFixed(1)} %`}`);
+      console.log(
+        `${model} lr ${lr} seed ${seed}: ${run.accuracy === null ? `diverged (${run.diverged})` : `${(100 * run.accuracy).toFixed(1)} %`}`,
+      );
     }
   }
 }
@@ -78,7 +84,15 @@ async function trainOnce(name: string, lr: number, seed: number): Promise<Run> {
   const engine = await openEngine({});
   if (!engine.ok) throw new Error(engine.problem.message);
   const folder = runFolder(mkdtempSync(join(tmpdir(), "lipsc-without-warmup-")));
-  const plan = { model, recipe: recipe.value, data, engine: engine.value, folder, resume: false, checkpointEvery: null };
+  const plan = {
+    model,
+    recipe: recipe.value,
+    data,
+    engine: engine.value,
+    folder,
+    resume: false,
+    checkpointEvery: null,
+  };
   const outcome = await train(plan, silent, () => false);
   if (!outcome.ok && outcome.problem.name !== "not-finite") throw new Error(outcome.problem.message);
   return {

@@ -27,4 +27,5 @@ for (let i = 1; i <= Number(process.env.STEPS ?? 15); i++) {
 }
 times.sort((a, b) => a - b);
 console.log("min", times[0].toFixed(1), "median", times[times.length >> 1].toFixed(1), "loss", out["metric/loss"].data[0], "parameters", Object.keys(state).filter((k) => k.startsWith("param/")).reduce((n, k) => n + state[k].data.length, 0));
+if (process.env.HASH) { const { createHash } = await import("node:crypto"); const h = createHash("sha256"); for (const [n, t] of Object.entries(await r.value.read())) h.update(n).update(new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength)); console.log("hash", h.digest("hex").slice(0, 16)); }
 await r.value.release();

@@ -41,9 +41,13 @@ function checkSeconds(file: string): number {
   const times: number[] = [];
   for (let i = 0; i < repeats; i++) {
     const start = performance.now();
-    const { status, stderr } = spawnSync(process.execPath, [main, "check", file, "--format", "json"], { encoding: "utf8", maxBuffer: 1 << 28 });
+    const { status, stderr } = spawnSync(process.execPath, [main, "check", file, "--format", "json"], {
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+    });
     times.push((performance.now() - start) / 1000);
-    if (status !== 0 && status !== 1) throw new Error(`lipsc check ${file} ended with ${status}: ${stderr.slice(0, 500)}`);
+    if (status !== 0 && status !== 1)
+      throw new Error(`lipsc check ${file} ended with ${status}: ${stderr.slice(0, 500)}`);
   }
   return median(times);
 }

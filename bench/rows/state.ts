@@ -18,9 +18,14 @@ export const stateBench: Bench = {
     for (const { name, tensors, entries } of sizes) {
       const b = new Builder();
       const names = Array.from({ length: tensors }, (_, i) => `state/${i}`);
-      const graph = b.graph("state", names.map((n) => ({ name: n, tensor: b.add(b.input(n, [entries]), 1) })));
+      const graph = b.graph(
+        "state",
+        names.map((n) => ({ name: n, tensor: b.add(b.input(n, [entries]), 1) })),
+      );
       const zeros = (): Record<string, HostTensor> =>
-        Object.fromEntries(names.map((n) => [n, { dtype: "f32", dims: [entries], data: new Float32Array(entries) }]));
+        Object.fromEntries(
+          names.map((n) => [n, { dtype: "f32", dims: [entries], data: new Float32Array(entries) }]),
+        );
       const carried = await choice.value.open(graph, { carry: names });
       const handed = await choice.value.open(graph);
       if (!carried.ok || !handed.ok) throw new Error("the engine refused the graph");
@@ -36,7 +41,15 @@ export const stateBench: Bench = {
       ]);
       await carried.value.release();
       await handed.value.release();
-      rows.push(row(`train-state/${name}`, ours, reference, "ms", `${name} floats in ${tensors} tensors carried in place; reference: outputs fed back`));
+      rows.push(
+        row(
+          `train-state/${name}`,
+          ours,
+          reference,
+          "ms",
+          `${name} floats in ${tensors} tensors carried in place; reference: outputs fed back`,
+        ),
+      );
     }
     return rows;
   },

@@ -25,7 +25,11 @@ export const trainStepBench: Bench = {
     await step.run(2);
     await product.run(1);
 
-    const turns = [() => step.run(stepsPerRound), () => product.run(1), ...(reference === null ? [] : [() => reference.run(stepsPerRound)])];
+    const turns = [
+      () => step.run(stepsPerRound),
+      () => product.run(1),
+      ...(reference === null ? [] : [() => reference.run(stepsPerRound)]),
+    ];
     const [ours, bare, theirs] = await interleave(rounds, turns);
     reference?.stop();
     await step.release();
@@ -91,8 +95,16 @@ async function trainingStep(engine: Engine, { model, graph, state }: Training): 
 async function matrixProduct(engine: Engine): Promise<Candidate> {
   const b = new Builder();
   const [x, y] = [b.input("x", [side, side]), b.input("y", [side, side])];
-  const session = await opened(engine, b.graph("product", [{ name: "sum", tensor: b.max(b.matmul(x, y), [0, 1]) }]), []);
-  const random = (): HostTensor => ({ dtype: "f32", dims: [side, side], data: Float32Array.from({ length: side * side }, () => Math.random()) });
+  const session = await opened(
+    engine,
+    b.graph("product", [{ name: "sum", tensor: b.max(b.matmul(x, y), [0, 1]) }]),
+    [],
+  );
+  const random = (): HostTensor => ({
+    dtype: "f32",
+    dims: [side, side],
+    data: Float32Array.from({ length: side * side }, () => Math.random()),
+  });
   const feeds = { x: random(), y: random() };
   return timed(session, () => feeds);
 }
@@ -104,11 +116,15 @@ async function opened(engine: Engine, graph: Training["graph"], carry: string[])
 }
 
 /** PyTorch with the thread settings that are fastest here, found by a short try of each. */
-async function pytorchSteps(log: (line: string) => void): Promise<{ reference: Pytorch | null; note: string }> {
+async function pytorchSteps(
+  log: (line: string) => void,
+): Promise<{ reference: Pytorch | null; note: string }> {
   const python = findPython();
   if (python === null) return { reference: null, note: "no python3 with torch here" };
   const script = join(projectRoot, "bench", "pytorch", "vit.py");
-  const settings: PytorchSettings[] = [1, 2].flatMap((blasThreads) => [1, 2].map((torchThreads) => ({ blasThreads, torchThreads })));
+  const settings: PytorchSettings[] = [1, 2].flatMap((blasThreads) =>
+    [1, 2].map((torchThreads) => ({ blasThreads, torchThreads })),
+  );
   let best: { time: number; setting: PytorchSettings } | null = null;
   for (const setting of settings) {
     const candidate = new Pytorch(python, script, setting, 128);
@@ -116,7 +132,9 @@ async function pytorchSteps(log: (line: string) => void): Promise<{ reference: P
     const [, ...times] = await candidate.run(4);
     candidate.stop();
     const time = Math.min(...times);
-    log(`  PyTorch, BLAS threads ${setting.blasThreads}, own threads ${setting.torchThreads}: ${time.toFixed(0)} ms`);
+    log(
+      `  PyTorch, BLAS threads ${setting.blasThreads}, own threads ${setting.torchThreads}: ${time.toFixed(0)} ms`,
+    );
     if (best === null || time < best.time) best = { time, setting };
   }
   if (best === null) return { reference: null, note: "PyTorch did not run" };
@@ -124,6 +142,12 @@ async function pytorchSteps(log: (line: string) => void): Promise<{ reference: P
   const reference = new Pytorch(python, script, best.setting, 128);
   const { version, blas } = await reference.hello();
   await reference.run(2);
-  const caution = blas === "reference BLAS" ? "; the unoptimised reference BLAS: install OpenBLAS for a fair comparison" : "";
-  return { reference, note: `PyTorch ${version} eager, ${blas}, ${blasThreads} BLAS and ${torchThreads} own threads${caution}` };
+  const caution =
+    blas === "reference BLAS"
+      ? "; the unoptimised reference BLAS: install OpenBLAS for a fair comparison"
+      : "";
+  return {
+    reference,
+    note: `PyTorch ${version} eager, ${blas}, ${blasThreads} BLAS and ${torchThreads} own threads${caution}`,
+  };
 }

@@ -12,7 +12,7 @@ import { paramsOf } from "./signature.ts";
 import { layerName, showShape, unknown, type Given, type LayerVal, type LearnedVal, type TensorVal, type Val } from "./values.ts";
 
 /** An application costs about as much as so many expressions. */
-const applicationWork = 10;
+const applicationWork = 20;
 
 /** Largest number of entries of a value: far beyond any machine, and exact in float64. */
 export const mostEntries = 2 ** 45;

@@ -51,6 +51,7 @@ export function elaborateFile(host: Host, path: string, diagnostics: Diagnostics
     const trains = file.trains.filter((t) => t.model.text === item.name.text);
     const given = new Set([...overrides.parameters.keys(), ...trains.flatMap((t) => t.args.flatMap((a) => a.name?.text ?? []))]);
     if (item.params.some((p) => !p.default && !given.has(p.name.text))) continue;
+    if (run.stopped) break;
     const model = elaborateModel(run, file, path, item, trains, overrides);
     if (model) models.push(model);
   }

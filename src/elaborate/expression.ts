@@ -106,6 +106,7 @@ function evaluatePipe(frame: Frame, e: Expr, expected: TypeRef | undefined): Val
     first = first.left;
   }
   let value = evaluate(frame, first, expected?.name === "Layer" ? expected : undefined);
+  let before = first.span;
   for (const stage of stages.reverse()) {
     if (frame.run.stopped) return unknown;
     // A stage is evaluated even after a mistake: its own mistakes should be told at once.
@@ -114,7 +115,8 @@ function evaluatePipe(frame: Frame, e: Expr, expected: TypeRef | undefined): Val
       stage.kind === "call"
         ? evaluateCall(frame, stage.callee, stage.args, stage.span, undefined, flows)
         : evaluate(frame, stage);
-    value = flows ? flow(frame, value, next, first.span, stage.span) : join(frame, value as LayerVal, next, stage.span);
+    value = flows ? flow(frame, value, next, before, stage.span) : join(frame, value as LayerVal, next, stage.span);
+    before = stage.span;
   }
   return value;
 }
@@ -320,6 +322,8 @@ function standardHome(name: string): string | null {
     "std/attention": ["Attention", "CrossShapedAttention"],
     "std/vision": ["Mlp", "PatchEmbed", "PatchMerging"],
     "std/data": ["imagenet_mean", "imagenet_std"],
+    "std/robust": ["Lbdn"],
+    "std/sequence": ["GatedUnit"],
   };
   return Object.keys(homes).find((home) => homes[home].includes(name)) ?? null;
 }

@@ -1,6 +1,6 @@
 /** Files and imports: loading, names of a file, and the fence around what a spec may read. */
 import { parseFile } from "../syntax/parse.ts";
-import type { Block, Expr, File, Import, Let, ModelItem, Name, Train } from "../syntax/ast.ts";
+import type { Block, Expr, File, Import, Let, ModelItem, Name, Param, Train } from "../syntax/ast.ts";
 import type { SourceFile, Span } from "../text/source.ts";
 import { layers } from "../layers/registry.ts";
 import { functionNames, nearest } from "./words.ts";
@@ -51,9 +51,28 @@ export function loadFile(run: Run, source: SourceFile, path: string | null, chai
     }
   }
   for (const name of file.names.values()) {
-    if (name.kind === "block" && name.file === file) checkRecursion(run, file, name.block);
+    if (name.file !== file || name.kind === "constant") continue;
+    checkParameters(run, file, name.kind === "block" ? name.block.params : name.model.params);
+    if (name.kind === "block") checkRecursion(run, file, name.block);
   }
   return file;
+}
+
+/** A parameter's name means one thing: not a name of the file or a built-in one as well, and not two parameters. */
+function checkParameters(run: Run, file: LoadedFile, params: readonly Param[]): void {
+  const seen = new Map<string, Span>();
+  for (const { name } of params) {
+    const { text, span } = name;
+    const first = seen.get(text);
+    if (text === "") continue;
+    if (layers.has(text) || functionNames.has(text)) {
+      run.report("built-in-name", span, { name: text, what: layers.has(text) ? "layer" : "function" });
+    } else if (file.names.has(text)) run.report("shadows-file-name", span, { name: text });
+    else if (first) {
+      const related = [{ span: first, message: "first here" }];
+      run.report("declared-twice", span, { name: text }, { related, help: "give one of them another name" });
+    } else seen.set(text, span);
+  }
 }
 
 function addName(run: Run, file: LoadedFile, places: Map<string, Span>, name: Name, value: FileName): void {
@@ -166,13 +185,17 @@ function namesIn(block: Block): ReadonlySet<string> {
 
 /** A block that names itself, directly or through others, would never end. */
 function checkRecursion(run: Run, file: LoadedFile, start: Block): void {
+  if (recursive.has(start)) return;
   const seen = new Set<string>();
   const search = (name: string, chain: readonly string[]): boolean => {
     const found = file.names.get(name);
     if (!found || found.kind !== "block" || found.file !== file) return false;
     if (name === start.name.text && chain.length > 0) {
       run.report("block-recursion", start.name.span, { chain: [...chain, name] });
-      recursive.add(start);
+      for (const part of chain) {
+        const member = file.names.get(part);
+        if (member?.kind === "block") recursive.add(member.block);
+      }
       return true;
     }
     if (seen.has(name) || chain.length > 100) return false;

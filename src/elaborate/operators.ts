@@ -80,8 +80,7 @@ function flows(value: Val): value is TensorVal | LearnedVal {
 function ofTensors(frame: Frame, operator: BinaryOperator, left: Val, right: Val, span: Span): Val {
   const tensor = left.kind === "tensor" || right.kind === "tensor";
   if (tensor && ["<", "<=", ">", ">=", "==", "!=", "and", "or"].includes(operator)) {
-    const name = left.kind === "tensor" ? "the left side" : "the right side";
-    report(frame, "condition-on-data", span, { name });
+    report(frame, "condition-on-data", span, { name: `\`${textOf(frame, span)}\`` });
     return unknown;
   }
   if (operator === "*") {

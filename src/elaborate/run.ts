@@ -7,7 +7,7 @@ import type { LoadedFile } from "./files.ts";
 import type { Held } from "./values.ts";
 
 /** Loop rounds and layer applications of one model; list entries and expressions are counted together, more generously. */
-export const limits = { rounds: 100_000, layers: 100_000, work: 5_000_000, list: 100_000, depth: 128, nesting: 400 };
+export const limits = { rounds: 100_000, layers: 100_000, work: 3_000_000, total: 20_000_000, list: 100_000, depth: 128, nesting: 400 };
 
 export class Run {
   readonly host: Host;
@@ -24,6 +24,7 @@ export class Run {
   private rounds = 0;
   private layers = 0;
   private work = 0;
+  private total = 0;
   private readonly said = new Set<string>();
 
   constructor(host: Host, diagnostics: Diagnostics) {
@@ -31,10 +32,9 @@ export class Run {
     this.diagnostics = diagnostics;
   }
 
-  /** Each model has the whole budget. */
+  /** Each model has the whole budget; a file that used one up is read no further. */
   startModel(): void {
-    this.failed = false;
-    this.stopped = false;
+    this.failed = this.stopped;
     this.rounds = 0;
     this.layers = 0;
     this.work = 0;
@@ -67,6 +67,8 @@ export class Run {
 
   countWork(amount: number, span: Span): boolean {
     this.work += amount;
+    this.total += amount;
+    if (this.total > limits.total) return this.stop("steps of elaboration in one file", limits.total, span);
     return this.work <= limits.work || this.stop("steps of elaboration", limits.work, span);
   }
 

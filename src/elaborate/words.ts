@@ -25,7 +25,8 @@ export function editDistance(a: string, b: string, most: number): number {
 /** The name that was probably meant, or null. Case alone counts as no difference. */
 export function nearest(name: string, known: Iterable<string>): string | null {
   if (name.length > 60) return null;
-  const most = Math.max(1, Math.floor(name.length / 3));
+  // One letter is never a slip of another one: only its case can be.
+  const most = name.length < 2 ? 0 : Math.max(1, Math.floor(name.length / 3));
   let best: string | null = null;
   let bestDistance = most + 1;
   for (const candidate of known) {

@@ -17,6 +17,7 @@ export class Builder {
   /** Given to every node made from now on. */
   origin = "";
   private readonly known = new Map<string, number>();
+  private readonly arrays = new Map<object, number>();
 
   op<O extends Op>(op: O, inputs: readonly Tensor[], attributes: OpAttributes[O], dtype?: DType): Tensor {
     const { shape, dtype: result } = primitives[op].shape(
@@ -61,11 +62,11 @@ export class Builder {
     shape: Dims,
     dtype: DType,
   ): Tensor {
-    const key =
-      data.length <= 16
-        ? `constant|${fill}|${dtype}|${shape}|${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : String(x)))}`
-        : "";
-    const before = key === "" ? undefined : this.known.get(key);
+    // Small constants are equal by their entries, large ones where they are the same array.
+    const entries =
+      data.length <= 16 ? Array.from(data, (x) => (Object.is(x, -0) ? "-0" : String(x))).join() : `@${this.identityOf(data)}`;
+    const key = `constant|${fill}|${dtype}|${shape}|${entries}`;
+    const before = this.known.get(key);
     if (before !== undefined) return this.tensor(before);
     const id = this.nodes.length;
     this.nodes.push({
@@ -76,8 +77,13 @@ export class Builder {
       dtype,
       origin: this.origin,
     });
-    if (key !== "") this.known.set(key, id);
+    this.known.set(key, id);
     return this.tensor(id);
+  }
+  private identityOf(data: object): number {
+    let identity = this.arrays.get(data);
+    if (identity === undefined) this.arrays.set(data, (identity = this.arrays.size));
+    return identity;
   }
 
   private lift(x: Tensor | number): Tensor {

@@ -49,9 +49,12 @@ export class RandomSource {
   /** `seed` and `step` are float32 scalars holding whole numbers below 2²⁴. */
   constructor(builder: Builder, seed: Tensor, step: Tensor) {
     this.builder = builder;
+    const { origin } = builder;
+    builder.origin = "random";
     let state = builder.constant(start, [3]);
     for (const key of [seed, step])
       for (const digit of bytes(builder, key)) state = absorb(builder, state, digit);
+    builder.origin = origin;
     this.state = state;
   }
 
@@ -61,7 +64,10 @@ export class RandomSource {
     const rows = Math.max(1, Math.min(mostRows, Math.floor(poolSize / Math.max(count, 1))));
     let pool = this.pools.get(count);
     if (!pool || pool.used === pool.rows) {
+      const { origin } = builder;
+      builder.origin = "random";
       pool = { values: this.fill(rows, count), rows, used: 0 };
+      builder.origin = origin;
       this.pools.set(count, pool);
     }
     const row = pool.used++;

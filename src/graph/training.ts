@@ -42,14 +42,15 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
   const params = parameterInputs(builder, model);
   // Statistics are carried along, never moved by the optimiser.
   const slotsOf = (w: Weight) => (w.role === "statistic" ? [] : optimizer.slots(recipe.optimizer));
-  const state = model.weights.map((w) => slotsOf(w).map((slot) => builder.input(`${slot}/${w.path}`, w.shape)));
+  const state = model.weights.map((w) =>
+    slotsOf(w).map((slot) => builder.input(`${slot}/${w.path}`, w.shape)),
+  );
   const inputs = dataInputs(builder, model, batch);
   const labels = builder.input("labels", [batch], "i32");
   const lr = builder.input("scalar/lr", []);
   const step = builder.input("scalar/step", []);
   const seed = builder.input("scalar/seed", []);
 
-  builder.origin = "random";
   let source: RandomSource | null = null;
   const random = (shape: readonly number[]) =>
     (source ??= new RandomSource(builder, seed, step)).uniform(shape);
@@ -83,7 +84,9 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
       weightDecay: recipes[i].weightDecay,
     });
     outputs.push({ name: `param/${weight.path}`, tensor: project(builder, weight, next.param) });
-    slotsOf(weight).forEach((slot, s) => outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }));
+    slotsOf(weight).forEach((slot, s) =>
+      outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }),
+    );
   });
   builder.origin = "metric";
   const hits = countCorrect(builder, loss.value.logits, labels);

@@ -21,6 +21,7 @@ import { requireRank } from "./check.ts";
 import { convolve, kernelShape, windowParams, windowsOf } from "./conv.ts";
 import { spectralOf, weightParams } from "./linear.ts";
 import { defineLayer } from "./layer.ts";
+import { mixPositions, paysAsMatrix } from "./toeplitz.ts";
 import { mostReads, mostTaps, overPositions, slide } from "./windows.ts";
 
 type DepthwiseConfig = {
@@ -86,8 +87,11 @@ export const depthwiseConv = defineLayer<DepthwiseConfig>({
     };
   }),
   lower(context) {
-    const { builder, config, inputs, shapes } = context;
-    const y = convolve(context, inputs[0], context.weight("weight"), config, channelsOf(shapes[0]));
+    const { builder, config, inputs, shapes, outputs } = context;
+    const y =
+      config.multiplier === 1 && paysAsMatrix(shapes[0], outputs[0])
+        ? mixPositions(builder, inputs[0], context.weight("weight"), config)
+        : convolve(context, inputs[0], context.weight("weight"), config, channelsOf(shapes[0]));
     return [config.bias ? builder.add(y, context.weight("bias")) : y];
   },
 });

@@ -1,10 +1,11 @@
 /** The parser's concrete tree → AST. Where recovery left a hole, an `error` expression or an empty name stands. */
-import type { CstElement, CstNode } from "../../grammar/chevrotain.ts";
+import type { CstNode } from "../../grammar/chevrotain.ts";
 import type { Problem } from "../../grammar/problem.ts";
 import type { Token } from "../../grammar/tokens.ts";
 import type { Span } from "../text/source.ts";
 import type * as A from "./ast.ts";
-import { buildTree, treeLimit, type Operand, type Operator } from "./tree.ts";
+import { child, isNode, nodes, operatorOf, token, tokens } from "./cst.ts";
+import { buildTree, parenthesize, startOf, treeLimit, type Operand, type Operator } from "./tree.ts";
 
 export class AstBuilder {
   private readonly file: string;
@@ -12,7 +13,7 @@ export class AstBuilder {
   private readonly problems: Problem[];
   private readonly depths = new WeakMap<object, number>();
   private tooDeep = false;
-  /** The last offset that was read: where something missing is said to be. */
+  /** Behind the last token that was read: where something missing is said to be. */
   private cursor = 0;
 
   constructor(file: string, text: string, problems: Problem[]) {
@@ -307,8 +308,11 @@ export class AstBuilder {
 
   private expr(node: CstNode | undefined): A.Expr {
     if (!node) return { kind: "error", span: this.here() };
-    const operands = nodes(node, "operand").map((operand) => this.operand(operand));
     const operators = tokens(node, "operator").map(operatorOf);
+    const operands = nodes(node, "operand").map((operand, i) => {
+      if (i > 0 && operators[i - 1]) this.cursor = operators[i - 1].end;
+      return this.operand(operand);
+    });
     if (operands.length === 0)
       operands.push({ prefixes: [], value: { kind: "error", span: this.nodeSpan(node) } });
     return buildTree(operands, operators, {
@@ -397,35 +401,17 @@ export class AstBuilder {
 
   /** Parentheses for both readings, as insertions into the text. */
   private reportMixed(operands: readonly Operand[], operators: readonly Operator[], other: Operator): void {
-    const startOf = (i: number): number => operands[i].prefixes[0]?.start ?? operands[i].value.span.start;
-    const endOf = (i: number): number => operands[i].value.span.end;
-    const count = Math.min(operands.length, operators.length + 1);
-    const around = (tight: boolean): { start: number; end: number; text: string }[] => {
-      const edits: { start: number; end: number; text: string }[] = [];
-      // A group is a run of operands joined by pipes (tight), or by anything else (loose).
-      for (let i = 0; i < count;) {
-        let last = i;
-        while (last + 1 < count && (operators[last].image === "|>") === tight) last++;
-        const from = tight ? operands[i].value.span.start : startOf(i);
-        const needed = tight ? last > i : last > i || operands[i].prefixes.length > 0;
-        const all = i === 0 && last === count - 1 && from === startOf(0);
-        if (needed && !all)
-          edits.push(
-            { start: from, end: from, text: "(" },
-            { start: endOf(last), end: endOf(last), text: ")" },
-          );
-        i = last + 1;
-      }
-      return edits;
-    };
     this.problems.push({
       kind: "mixed-pipe",
       start: other.start,
       end: other.end,
       operator: other.image,
-      tight: around(true),
-      loose: around(false),
-      whole: { start: startOf(0), end: endOf(count - 1) },
+      tight: parenthesize(operands, operators, true),
+      loose: parenthesize(operands, operators, false),
+      whole: {
+        start: startOf(operands[0]),
+        end: operands[Math.min(operands.length - 1, operators.length)].value.span.end,
+      },
     });
   }
 
@@ -440,7 +426,8 @@ export class AstBuilder {
 
   private tokenSpan(found: Token): Span {
     if (Number.isNaN(found.startOffset)) return this.here();
-    return this.span(found.startOffset, found.endOffset + 1);
+    this.cursor = found.endOffset + 1;
+    return this.span(found.startOffset, this.cursor);
   }
 
   private nodeSpan(node: CstNode): Span {
@@ -451,27 +438,6 @@ export class AstBuilder {
   }
 
   private span(start: number, end: number): Span {
-    this.cursor = Math.max(this.cursor, end);
-    return { file: this.file, start, end };
+    return { file: this.file, start, end: Math.max(start, end) };
   }
-}
-
-function operatorOf(found: Token): Operator {
-  return { image: found.image, start: found.startOffset, end: found.endOffset + 1 };
-}
-
-function isNode(element: CstElement | undefined): element is CstNode {
-  return element !== undefined && "children" in element;
-}
-function nodes(node: CstNode, rule: string): CstNode[] {
-  return (node.children[rule] ?? []) as CstNode[];
-}
-function child(node: CstNode, rule: string): CstNode | undefined {
-  return nodes(node, rule)[0];
-}
-function tokens(node: CstNode, name: string): Token[] {
-  return (node.children[name] ?? []) as Token[];
-}
-function token(node: CstNode, name: string): Token | undefined {
-  return tokens(node, name)[0];
 }

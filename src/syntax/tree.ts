@@ -1,5 +1,5 @@
 /** The precedence table: the parser's flat list of operands and operators → a tree. */
-import type { Problem } from "../../grammar/problem.ts";
+import type { Edit, Problem } from "../../grammar/problem.ts";
 import type { BinaryOperator, Expr } from "./ast.ts";
 
 /** Operators and calls within one another, at most: later parts walk the tree with a stack. */
@@ -164,4 +164,29 @@ function rangeCall(left: Expr, operator: Operator, right: Expr, context: TreeCon
   };
   const args = fromZero ? [arg(last)] : [arg(left), arg(last)];
   return context.make({ kind: "call", callee, args, span }, [left, last]);
+}
+
+export function startOf(operand: Operand): number {
+  return operand.prefixes[0]?.start ?? operand.value.span.start;
+}
+
+/** The parentheses of one reading of a mixed chain, as insertions: around the pipes (tight), or around the rest. */
+export function parenthesize(
+  operands: readonly Operand[],
+  operators: readonly Operator[],
+  tight: boolean,
+): Edit[] {
+  const edits: Edit[] = [];
+  const count = Math.min(operands.length, operators.length + 1);
+  for (let i = 0; i < count;) {
+    let last = i;
+    while (last + 1 < count && (operators[last].image === "|>") === tight) last++;
+    const start = tight ? operands[i].value.span.start : startOf(operands[i]);
+    const { end } = operands[last].value.span;
+    const needed = last > i || (!tight && operands[i].prefixes.length > 0);
+    const whole = i === 0 && last === count - 1 && start === startOf(operands[0]);
+    if (needed && !whole) edits.push({ start, end: start, text: "(" }, { start: end, end, text: ")" });
+    i = last + 1;
+  }
+  return edits;
 }

@@ -96,6 +96,25 @@ describe("spectral norm bounds", () => {
       }
     });
   });
+  it("an estimate that misses the largest singular value is found out", () => {
+    // I + c·ppᵀ with p orthogonal to the estimate's own start vector: Lanczos sees the identity only. p is spread over
+    // many entries, so that no single diagonal entry gives it away.
+    const n = 64;
+    const q = Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1);
+    const along = q.reduce((sum, x, i) => sum + (i % 2 ? x : -x), 0) / q.reduce((sum, x) => sum + x * x, 0);
+    const spread = q.map((x, i) => (i % 2 ? 1 : -1) - along * x);
+    const length = Math.hypot(...spread);
+    const p = spread.map((x) => x / length);
+    for (const c of [1e-5, 1e-3, 0.01, 1]) {
+      const w = Float64Array.from({ length: n * n }, (_, i) => {
+        const [r, k] = [Math.floor(i / n), i % n];
+        return (r === k ? 1 : 0) + c * p[r] * p[k];
+      });
+      const bound = spectralNormUpper(w, n, n);
+      expect(bound).toBeGreaterThanOrEqual((1 + c) * (1 - 1e-14));
+      expect(bound).toBeLessThan((1 + c) * 1.02);
+    }
+  });
   it("exactly known norms are never undercut", () => {
     for (const value of [1, 0.1, 3, 2 ** -1000, 2 ** 1000, 1e200, 1e-200, Number.MAX_VALUE, 5e-324]) {
       for (const n of [1, 2, 5, 16]) {

@@ -132,6 +132,17 @@ it("is uncorrelated along elements, across streams, steps and seeds", () => {
   }
 });
 
+it("hides the polynomial it is made of: finite differences of any low order are uniform modulo 1", () => {
+  let [d] = draw(11, 5);
+  for (let order = 1; order <= 8; order++) {
+    d = Float64Array.from({ length: d.length - 1 }, (_, i) => d[i + 1] - d[i]);
+    const cos = mean(d.map((v) => Math.cos(2 * Math.PI * v)));
+    const sin = mean(d.map((v) => Math.sin(2 * Math.PI * v)));
+    // Neighbouring differences share terms: twice the standard error of independent ones is ample.
+    expect(Math.hypot(cos, sin)).toBeLessThan(9 / Math.sqrt(n));
+  }
+});
+
 it("drop masks of one sample are uniform over steps and streams", () => {
   const graph = uniformGraph(Array.from({ length: 12 }, () => [16, 1, 1]));
   const kept: number[] = [];

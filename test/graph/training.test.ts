@@ -252,6 +252,16 @@ describe("training graph", () => {
     expect(Math.max(...bias)).toBeLessThanOrEqual(0.05);
     expect(Math.max(...out["param/head.bias"].data.map(Math.abs))).toBeGreaterThan(1);
   });
+  it("statistics are carried along unmoved and have no optimiser state", () => {
+    const weights = tinyWeights.map((w): Weight =>
+      w.path === "body.bias" ? { ...w, role: "statistic" } : w,
+    );
+    const graph = training(tinyModel(weights), tinyRecipe());
+    const state = startOf(graph, tinyModel(weights));
+    const out = interpret(graph, { ...state, ...batchAt(0), ...scalars(1, 1) });
+    expect(out["param/body.bias"].data).toEqual(state["param/body.bias"].data);
+    expect(Object.keys(state).filter((name) => name.includes("body.bias"))).toEqual(["param/body.bias"]);
+  });
   it("dropout acts in training, differs by step and seed, and not at inference", () => {
     const model = tinyModel(tinyWeights, tinyNode("Dropout", "drop", 1, {}, { p: 0.5 }));
     const graph = training(model, tinyRecipe());

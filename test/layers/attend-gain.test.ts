@@ -5,7 +5,7 @@ import { kappa, meanSquare } from "../../src/layers/attend/score-distance.ts";
 import { softmaxFacts, visibleTokens } from "../../src/layers/attend/softmax.ts";
 import type { Domain, Norm, Shape } from "../../src/model/model.ts";
 import { seeded } from "../rig/matrix.ts";
-import { analysisOf, boundOf, expectSound, expectTight } from "../rig/planted.ts";
+import { analysisOf, boundOf, expectSound, expectTight, rangeOf } from "../rig/planted.ts";
 import { normOf, run, search } from "../rig/search.ts";
 import { Sketch, type SketchWeight } from "../rig/sketch.ts";
 
@@ -299,6 +299,43 @@ describe("reasons", () => {
     const config: AttendConfig = { ...base, score: { kind: "cosine", tau, eps: 1, guard: "root" }, values: unit(1, 1) };
     const [y] = sketch.node({ layer: "Attend", inputs, config });
     expect(boundOf(sketch, { from: inputs[0], to: y, normIn: "l2" })).toBe(Infinity);
+  });
+});
+
+describe("ranges", () => {
+  const spread = (random: () => number): number => (random() < 0.7 ? (random() < 0.5 ? -1 : 2) : -1 + 3 * random());
+  const cases: readonly [string, Partial<AttendConfig>][] = [
+    ["raw values", { heads: 2, score: dot(3) }],
+    ["unit values", { heads: 2, values: unit(-2, 0.5) }],
+    ["local", { heads: 2, local: { kernel: 3, bias: true } }],
+  ];
+  it.each(cases)("hold what random inputs give: %s", (_, changes) => {
+    const random = seeded(13);
+    const domain: Domain = { kind: "box", low: -1, high: 2 };
+    for (let round = 0; round < 30; round++) {
+      const sketch = new Sketch();
+      const inputs = [0, 1, 2].map(() => sketch.input([2, 2, 4], domain));
+      const numbers = (count: number): number[] => Array.from({ length: count }, () => random() - 0.4);
+      const weights: Record<string, SketchWeight> = changes.local
+        ? {
+            "local.weight": { shape: [4, 1, 3, 3], role: "depthwise", data: numbers(36) },
+            "local.bias": { shape: [4], role: "bias", data: numbers(4) },
+          }
+        : {};
+      const [y] = sketch.node({ layer: "Attend", inputs, config: { ...base, ...changes }, weights });
+      const range = rangeOf(sketch, y);
+      for (let k = 0; k < 5; k++) {
+        const out = run(sketch, new Map(inputs.map((value) => [value, Array.from({ length: 16 }, () => spread(random))])), y);
+        expect(Math.max(...out)).toBeLessThanOrEqual(range.high + 1e-12);
+        expect(Math.min(...out)).toBeGreaterThanOrEqual(range.low - 1e-12);
+        for (const norm of norms) expect(normOf(out, [2, 2, 4], norm)).toBeLessThanOrEqual(range[norm] + 1e-12);
+      }
+    }
+  });
+
+  it("heads that each choose their own largest value cost sqrt(H)", () => {
+    const { sketch, y } = separate([[2, 2], [2, 2], [2, 2]], { heads: 2, score: dot(1) }, [undefined, undefined, { kind: "ball", norm: "token", radius: 1 }]);
+    expect(rangeOf(sketch, y).token).toBeCloseTo(Math.SQRT2, 12);
   });
 });
 

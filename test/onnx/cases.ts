@@ -31,13 +31,25 @@ export class Draw {
     return Array.from({ length: this.int(minRank, maxRank) }, () => this.int(1, max));
   }
   input(shape: Dims, low = -2, high = 2): Tensor {
-    return this.feed("f32", shape, Float32Array.from(this.values(shape), (u) => low + u * (high - low)));
+    return this.feed(
+      "f32",
+      shape,
+      Float32Array.from(this.values(shape), (u) => low + u * (high - low)),
+    );
   }
   ints(shape: Dims, low: number, high: number): Tensor {
-    return this.feed("i32", shape, Int32Array.from(this.values(shape), (u) => Math.min(high, low + Math.floor(u * (high - low + 1)))));
+    return this.feed(
+      "i32",
+      shape,
+      Int32Array.from(this.values(shape), (u) => Math.min(high, low + Math.floor(u * (high - low + 1)))),
+    );
   }
   bools(shape: Dims): Tensor {
-    return this.feed("bool", shape, Uint8Array.from(this.values(shape), (u) => (u < 0.5 ? 0 : 1)));
+    return this.feed(
+      "bool",
+      shape,
+      Uint8Array.from(this.values(shape), (u) => (u < 0.5 ? 0 : 1)),
+    );
   }
   /** Dims that broadcast to `shape`: some axes 1, some leading ones left out. */
   part(shape: Dims): number[] {
@@ -57,7 +69,11 @@ export class Draw {
 }
 
 const unary =
-  (op: "neg" | "exp" | "erf" | "tanh" | "sigmoid" | "abs" | "sign" | "floor" | "log" | "sqrt", low = -2, high = 2) =>
+  (
+    op: "neg" | "exp" | "erf" | "tanh" | "sigmoid" | "abs" | "sign" | "floor" | "log" | "sqrt",
+    low = -2,
+    high = 2,
+  ) =>
   (d: Draw): Tensor =>
     d.builder.op(op, [d.input(d.dims(0, 4), low, high)], {});
 
@@ -72,7 +88,12 @@ const binary =
 interface ConvCase {
   readonly x: number[];
   readonly kernel: number[];
-  readonly attributes: { stride: [number, number]; padding: [number, number, number, number]; dilation: [number, number]; groups: number };
+  readonly attributes: {
+    stride: [number, number];
+    padding: [number, number, number, number];
+    dilation: [number, number];
+    groups: number;
+  };
 }
 
 /** Sizes for which every window lies inside the padded image. */
@@ -93,7 +114,12 @@ function convCase(d: Draw): ConvCase {
 }
 
 function convOutput({ x, kernel, attributes: { stride, padding, dilation } }: ConvCase): number[] {
-  const out = [0, 1].map((i) => Math.floor((x[2 + i] + padding[i] + padding[i + 2] - (kernel[2 + i] - 1) * dilation[i] - 1) / stride[i]) + 1);
+  const out = [0, 1].map(
+    (i) =>
+      Math.floor(
+        (x[2 + i] + padding[i] + padding[i + 2] - (kernel[2 + i] - 1) * dilation[i] - 1) / stride[i],
+      ) + 1,
+  );
   return [x[0], kernel[0], out[0], out[1]];
 }
 
@@ -180,7 +206,11 @@ export const cases: { readonly [O in EmittedOp]: (d: Draw) => Tensor } = {
   },
   pad: (d) => {
     const shape = d.dims(1, 4);
-    return d.builder.pad(d.input(shape), shape.map(() => d.int(0, 2)), shape.map(() => d.int(0, 2)));
+    return d.builder.pad(
+      d.input(shape),
+      shape.map(() => d.int(0, 2)),
+      shape.map(() => d.int(0, 2)),
+    );
   },
   gather: (d) => {
     const shape = d.dims(1, 3);
@@ -190,16 +220,21 @@ export const cases: { readonly [O in EmittedOp]: (d: Draw) => Tensor } = {
   scatterAdd: (d) => {
     const [before, indices, after] = [d.dims(0, 2, 3), d.dims(0, 2, 4), d.dims(0, 2, 3)];
     const size = d.int(1, 4);
-    return d.builder.op("scatterAdd", [d.ints(indices, 0, size - 1), d.input([...before, ...indices, ...after], 0.1, 2)], {
-      axis: before.length,
-      size,
-    });
+    return d.builder.op(
+      "scatterAdd",
+      [d.ints(indices, 0, size - 1), d.input([...before, ...indices, ...after], 0.1, 2)],
+      {
+        axis: before.length,
+        size,
+      },
+    );
   },
   matmul: (d) => {
     const [m, k, n] = [d.int(1, 6), d.int(1, 6), d.int(1, 6)];
     const [ta, tb] = [d.flag(), d.flag()];
     const lead = d.dims(0, 2, 3);
-    const side = (rows: number, columns: number, swap: boolean) => d.input([...d.part(lead), ...(swap ? [columns, rows] : [rows, columns])], 0.1, 2);
+    const side = (rows: number, columns: number, swap: boolean) =>
+      d.input([...d.part(lead), ...(swap ? [columns, rows] : [rows, columns])], 0.1, 2);
     return d.builder.matmul(side(m, k, ta), side(k, n, tb), ta, tb);
   },
   conv: (d) => {
@@ -208,11 +243,17 @@ export const cases: { readonly [O in EmittedOp]: (d: Draw) => Tensor } = {
   },
   convGradInput: (d) => {
     const c = convCase(d);
-    return d.builder.op("convGradInput", [d.input(convOutput(c), 0.1, 2), d.input(c.kernel, 0.1, 2)], { ...c.attributes, input: c.x });
+    return d.builder.op("convGradInput", [d.input(convOutput(c), 0.1, 2), d.input(c.kernel, 0.1, 2)], {
+      ...c.attributes,
+      input: c.x,
+    });
   },
   convGradKernel: (d) => {
     const c = convCase(d);
-    return d.builder.op("convGradKernel", [d.input(c.x, 0.1, 2), d.input(convOutput(c), 0.1, 2)], { ...c.attributes, kernel: c.kernel });
+    return d.builder.op("convGradKernel", [d.input(c.x, 0.1, 2), d.input(convOutput(c), 0.1, 2)], {
+      ...c.attributes,
+      kernel: c.kernel,
+    });
   },
 };
 

@@ -19,7 +19,10 @@ async function agrees(b: Builder, result: Tensor): Promise<void> {
     if (node.op !== "input") continue;
     const { name } = node.attributes as { name: string };
     const size = node.shape.reduce((x, y) => x * y, 1);
-    const data = Float32Array.from({ length: size }, () => (state = (state * 48271) % 0x7fffffff) / 0x7fffffff);
+    const data = Float32Array.from(
+      { length: size },
+      () => (state = (state * 48271) % 0x7fffffff) / 0x7fffffff,
+    );
     feeds[name] = { dtype: "f32", dims: node.shape, data };
   }
   const engine = valueOf(await openOrtNode({ threads: 1 }));
@@ -76,7 +79,10 @@ describe("peepholes", () => {
       [4, 0],
     ]) {
       const b = new Builder();
-      const y = b.add(b.pad(b.input("p", [2, 3]), [0, 0], [0, before + after]), b.pad(b.input("q", [2, 3]), [0, before], [0, after]));
+      const y = b.add(
+        b.pad(b.input("p", [2, 3]), [0, 0], [0, before + after]),
+        b.pad(b.input("q", [2, 3]), [0, before], [0, after]),
+      );
       expect(operators(b, y)).toEqual(["Pad", "Pad", "Add"]);
       await agrees(b, y);
     }

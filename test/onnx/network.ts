@@ -27,7 +27,8 @@ export function buildNetwork(batch = 4): Network {
     const size = dims.reduce((x, y) => x * y, 1);
     const data = Float32Array.from({ length: size }, () => fill ?? (random() - 0.5) * 0.8);
     state[name] = { dtype: "f32", dims, data };
-    for (const slot of ["m", "v"]) state[`${slot}/${name}`] = { dtype: "f32", dims, data: new Float32Array(size) };
+    for (const slot of ["m", "v"])
+      state[`${slot}/${name}`] = { dtype: "f32", dims, data: new Float32Array(size) };
     params.push({ name, tensor: b.input(name, dims) });
     return params[params.length - 1].tensor;
   };
@@ -42,20 +43,34 @@ export function buildNetwork(batch = 4): Network {
   maps = b.add(maps, b.gelu(b.conv(maps, parameter("depthwise", [channels, 1, 3, 3]), deep)));
   let x = b.reshape(b.transpose(maps, [0, 2, 3, 1]), [batch * 16, channels]);
   const linear = (input: Tensor, name: string, out: number) =>
-    b.add(b.matmul(input, parameter(`${name}.weight`, [out, input.shape[1]]), false, true), parameter(`${name}.bias`, [out], 0));
+    b.add(
+      b.matmul(input, parameter(`${name}.weight`, [out, input.shape[1]]), false, true),
+      parameter(`${name}.bias`, [out], 0),
+    );
   const qkv = linear(x, "qkv", 3 * channels);
   const [q, k, v] = [0, 1, 2].map((i) =>
-    b.transpose(b.reshape(b.slice(qkv, 1, i * channels, (i + 1) * channels), [batch, 16, heads, channels / heads]), [0, 2, 1, 3]),
+    b.transpose(
+      b.reshape(b.slice(qkv, 1, i * channels, (i + 1) * channels), [batch, 16, heads, channels / heads]),
+      [0, 2, 1, 3],
+    ),
   );
   const unit = (t: Tensor) => b.div(t, b.sqrt(b.add(b.sum(b.mul(t, t), [3], true), 1e-2)));
   const table = b.gather(parameter("position", [31, heads]), b.constant(offsets(), [256], "i32"), 0);
-  const scores = b.add(b.mul(b.matmul(unit(q), unit(k), false, true), 5), b.reshape(b.transpose(table, [1, 0]), [heads, 16, 16]));
+  const scores = b.add(
+    b.mul(b.matmul(unit(q), unit(k), false, true), 5),
+    b.reshape(b.transpose(table, [1, 0]), [heads, 16, 16]),
+  );
   const mixed = b.matmul(b.softmax(scores), v);
   x = b.add(x, linear(b.reshape(b.transpose(mixed, [0, 2, 1, 3]), x.shape), "out", channels));
   x = b.add(x, linear(b.maximum(linear(x, "expand", 2 * channels), 0), "shrink", channels));
   const logits = linear(b.mean(b.reshape(x, [batch, 16, channels]), [1]), "head", 5);
   const { loss, stop } = crossEntropy(b, logits, labels, 0.1);
-  const grads = gradients(b, loss, params.map((p) => p.tensor), { stop });
+  const grads = gradients(
+    b,
+    loss,
+    params.map((p) => p.tensor),
+    { stop },
+  );
 
   const outputs = [{ name: "loss", tensor: loss }];
   params.forEach(({ name, tensor }, i) => {
@@ -71,8 +86,16 @@ export function buildNetwork(batch = 4): Network {
   const feeds = (at: number) => {
     const next = generator(100 + at);
     return {
-      image: { dtype: "f32", dims: [batch, 2, 8, 8], data: Float32Array.from({ length: batch * 128 }, next) } as HostTensor,
-      labels: { dtype: "i32", dims: [batch], data: Int32Array.from({ length: batch }, () => Math.floor(next() * 5)) } as HostTensor,
+      image: {
+        dtype: "f32",
+        dims: [batch, 2, 8, 8],
+        data: Float32Array.from({ length: batch * 128 }, next),
+      } as HostTensor,
+      labels: {
+        dtype: "i32",
+        dims: [batch],
+        data: Int32Array.from({ length: batch }, () => Math.floor(next() * 5)),
+      } as HostTensor,
       lr: scalar(1e-2),
       step: scalar(at),
     };

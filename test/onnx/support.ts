@@ -12,7 +12,10 @@ export function valueOf<T>(result: Result<T>): T {
 
 /** What the float64 interpreter says. */
 export function exact(graph: Graph, feeds: Record<string, HostTensor>) {
-  return interpret(graph, Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, array64(t.dims, t.data)])));
+  return interpret(
+    graph,
+    Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, array64(t.dims, t.data)])),
+  );
 }
 
 export async function runOnce(engine: Engine, graph: Graph, feeds: Record<string, HostTensor>) {
@@ -25,7 +28,11 @@ export async function runOnce(engine: Engine, graph: Graph, feeds: Record<string
 }
 
 /** Every entry within `tolerance` of the largest expected magnitude (at least 1e-3 of 1). */
-export function expectClose(found: HostTensor, expected: { shape: readonly number[]; data: Float64Array }, tolerance: number): void {
+export function expectClose(
+  found: HostTensor,
+  expected: { shape: readonly number[]; data: Float64Array },
+  tolerance: number,
+): void {
   expect([...found.dims]).toEqual([...expected.shape]);
   expect(found.data.length).toBe(expected.data.length);
   let scale = 1e-3;

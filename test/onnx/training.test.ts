@@ -14,7 +14,8 @@ async function train(engine: Engine): Promise<{ state: Record<string, HostTensor
   const session = valueOf(await engine.open(network.graph, { carry: names }));
   await session.write(network.state);
   const losses: number[] = [];
-  for (let step = 1; step <= steps; step++) losses.push((await session.run(network.feeds(step))).loss.data[0]);
+  for (let step = 1; step <= steps; step++)
+    losses.push((await session.run(network.feeds(step))).loss.data[0]);
   const state = await session.read();
   await session.release();
   return { state, losses };

@@ -33,6 +33,7 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
     const chain = chainOf(matrix.why, matrix.source, matrix.target, report, sources, spans);
     diagnostics.report("no-bound", model.span, { from: matrix.from, to: matrix.to, chain }, { help: helpOf(matrix.why) });
   }
+  tellEpsilons(report, diagnostics);
   // A refused claim has told the chain already.
   if (!refused) tellCautions(report, sources, spans, diagnostics);
 }
@@ -185,10 +186,24 @@ export function placeText(node: Node, model: Model, sources: Sources): string {
   return place === node.span && node.calls.length > 1 && call.file === model.file ? `${line}, called in ${lineOf(call, sources)}` : line;
 }
 
+/** Layers that divide by a length guarded by an ε alone. */
+const throughEps = new Set(["LayerNorm", "RMSNorm", "UnitNorm"]);
+
+/** Each line with such a layer is told once. */
+function tellEpsilons(report: ModelReport, diagnostics: Diagnostics): void {
+  for (const node of report.analysisOf("init").cautions.keys()) {
+    const { eps } = node.config;
+    if (!throughEps.has(node.layer) || typeof eps !== "number") continue;
+    const names = { layer: node.layer, eps: showLimit(Number(eps.toPrecision(6))), factor: showFactor(1 / Math.sqrt(eps)) };
+    diagnostics.report("layernorm-epsilon", placeIn(node, report.model), names);
+  }
+}
+
 /** Why finite bounds are of little use, per kind of trouble: all places together. */
 function cautionsOf(report: ModelReport): { why: Reason; span: Span }[] {
   const byText = new Map<string, { because: Reason[]; span: Span; text: string }>();
   for (const [node, caution] of report.analysisOf("init").cautions) {
+    if (throughEps.has(node.layer)) continue;
     const known = byText.get(caution.text) ?? { because: [], span: placeIn(node, report.model), text: caution.text };
     known.because.push(caution);
     byText.set(caution.text, known);

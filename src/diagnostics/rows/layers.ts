@@ -18,7 +18,7 @@ export const layerRows = {
     code: "LIPS0303",
     severity: "error",
     message: (p: { found: string; type: string; options: readonly string[] }) =>
-      `\`${p.found}\` is not a ${p.type}; expected ${p.options.join(", ")}.`,
+      `\`${p.found}\` is not ${/^[AEIOU]/.test(p.type) ? "an" : "a"} ${p.type}; expected ${p.options.join(", ")}.`,
   },
   "condition-on-data": {
     code: "LIPS0304",

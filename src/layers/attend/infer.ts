@@ -116,7 +116,7 @@ function checkRegion(call: Call, over: RegionConfig, shape: Shape): void {
     return;
   }
   const [height, width] = shape;
-  const map = `a ${height} × ${width} map`;
+  const map = `${/^8|^1[18]$/.test(String(height)) ? "an" : "a"} ${height} × ${width} map`;
   const check = (what: string, size: number, sides: readonly number[]): void => {
     const side = sides.find((n) => n % size !== 0);
     if (side === undefined) return;

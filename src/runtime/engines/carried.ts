@@ -21,7 +21,11 @@ export function outputsOf(graph: Graph): GraphValue[] {
 export function zerosOf(node: GraphNode): HostTensor {
   const count = node.shape.reduce((a, b) => a * b, 1);
   const data =
-    node.dtype === "f32" ? new Float32Array(count) : node.dtype === "i32" ? new Int32Array(count) : new Uint8Array(count);
+    node.dtype === "f32"
+      ? new Float32Array(count)
+      : node.dtype === "i32"
+        ? new Int32Array(count)
+        : new Uint8Array(count);
   return { dtype: node.dtype, dims: node.shape, data };
 }
 
@@ -32,7 +36,8 @@ export function carriedValues(graph: Graph, carry: SessionOptions["carry"] = [])
   return carry.map((name) => {
     const input = inputs.get(name);
     const output = outputs.get(name);
-    if (input === undefined || output === undefined) throw new Error(`${name} is not both an input and an output`);
+    if (input === undefined || output === undefined)
+      throw new Error(`${name} is not both an input and an output`);
     const fits = input.node.dtype === output.node.dtype && `${input.node.shape}` === `${output.node.shape}`;
     if (!fits) throw new Error(`output ${name} doesn't fit the input`);
     return input;

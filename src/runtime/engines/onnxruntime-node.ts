@@ -16,13 +16,18 @@ export interface OrtNodeEngine extends Engine {
 }
 
 /** Where the package or the wanted provider is absent, the diagnostic says so. */
-export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: EngineOptions = {}): Promise<Result<OrtNodeEngine>> {
+export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: EngineOptions = {}): Promise<
+  Result<OrtNodeEngine>
+> {
   const name = "onnxruntime-node";
   let ort: typeof import("onnxruntime-node");
   try {
     ort = (await import("onnxruntime-node")).default;
   } catch (error) {
-    return { ok: false, problem: diagnostic("engine-missing", null, { engine: name, reason: reasonOf(error) }) };
+    return {
+      ok: false,
+      problem: diagnostic("engine-missing", null, { engine: name, reason: reasonOf(error) }),
+    };
   }
   // What fails is thrown, and told as a diagnostic; the library's own log would say it again.
   ort.env.logLevel = "fatal";
@@ -39,7 +44,10 @@ export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: En
       const session = await ort.InferenceSession.create(model, sessionOptions(profile));
       return { ok: true, value: ortSession(module, session, graph, options) };
     } catch (error) {
-      return { ok: false, problem: diagnostic("engine-refused", null, { engine: name, reason: reasonOf(error) }) };
+      return {
+        ok: false,
+        problem: diagnostic("engine-refused", null, { engine: name, reason: reasonOf(error) }),
+      };
     }
   };
   if (device !== "cpu") {
@@ -74,7 +82,11 @@ export function sessionSettings(threads: number): InferenceSession.SessionOption
 }
 
 /** Runs the smallest model on the provider; what is said where that fails. */
-async function probe(ort: typeof import("onnxruntime-node"), device: Provider, providers: string[]): Promise<string | null> {
+async function probe(
+  ort: typeof import("onnxruntime-node"),
+  device: Provider,
+  providers: string[],
+): Promise<string | null> {
   const { encodeModel } = await import("../../targets/onnx/proto.ts");
   const x = { name: "x", dtype: "f32", dims: [2] } as const;
   const model = encodeModel({
@@ -85,9 +97,13 @@ async function probe(ort: typeof import("onnxruntime-node"), device: Provider, p
     outputs: [{ ...x, name: "y" }],
     initializers: [],
   });
-  if (!ort.listSupportedBackends().some((b) => b.name === device)) return `this build of it has no ${device} provider`;
+  if (!ort.listSupportedBackends().some((b) => b.name === device))
+    return `this build of it has no ${device} provider`;
   try {
-    const session = await ort.InferenceSession.create(model, { executionProviders: providers, logSeverityLevel: 4 });
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: providers,
+      logSeverityLevel: 4,
+    });
     await session.run({ x: new ort.Tensor("float32", Float32Array.of(1, 2), [2]) });
     await session.release();
     return null;

@@ -5,7 +5,9 @@ import type { Result } from "../result.ts";
 import { ortSession } from "./onnxruntime.ts";
 import { cpuThreads, reasonOf, type EngineOptions } from "./options.ts";
 
-export async function openOrtWeb({ device = "cpu", threads = cpuThreads() }: EngineOptions = {}): Promise<Result<Engine>> {
+export async function openOrtWeb({ device = "cpu", threads = cpuThreads() }: EngineOptions = {}): Promise<
+  Result<Engine>
+> {
   const name = "onnxruntime-web";
   if (device !== "cpu") {
     const reason = "in Node it runs on the CPU only";
@@ -15,7 +17,10 @@ export async function openOrtWeb({ device = "cpu", threads = cpuThreads() }: Eng
   try {
     ort = await import("onnxruntime-web");
   } catch (error) {
-    return { ok: false, problem: diagnostic("engine-missing", null, { engine: name, reason: reasonOf(error) }) };
+    return {
+      ok: false,
+      problem: diagnostic("engine-missing", null, { engine: name, reason: reasonOf(error) }),
+    };
   }
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
@@ -27,9 +32,15 @@ export async function openOrtWeb({ device = "cpu", threads = cpuThreads() }: Eng
     async open(graph, options) {
       try {
         const session = await ort.InferenceSession.create(emitOnnx(graph), { executionProviders: ["wasm"] });
-        return { ok: true, value: ortSession({ Tensor: ort.Tensor, writesInPlace: false }, session, graph, options) };
+        return {
+          ok: true,
+          value: ortSession({ Tensor: ort.Tensor, writesInPlace: false }, session, graph, options),
+        };
       } catch (error) {
-        return { ok: false, problem: diagnostic("engine-refused", null, { engine: name, reason: reasonOf(error) }) };
+        return {
+          ok: false,
+          problem: diagnostic("engine-refused", null, { engine: name, reason: reasonOf(error) }),
+        };
       }
     },
   };

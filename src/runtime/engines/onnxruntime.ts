@@ -31,16 +31,19 @@ interface Slot {
  * Wraps a loaded model. Carried state lies in two sets of arrays, made once; each run reads one set and writes the other
  * as preallocated outputs, and then they change places, so no state is copied by us.
  */
-export function ortSession(ort: OrtModule, session: InferenceSession, graph: Graph, options: SessionOptions = {}): Session {
+export function ortSession(
+  ort: OrtModule,
+  session: InferenceSession,
+  graph: Graph,
+  options: SessionOptions = {},
+): Session {
   const wrap = (host: HostTensor): Held => ({ host, tensor: tensorOf(ort, host) });
-  const slots = carriedValues(graph, options.carry).map(
-    ({ name, node }): Slot => ({
-      input: name,
-      output: modelOutputName(graph, name),
-      front: wrap(zerosOf(node)),
-      back: ort.writesInPlace ? wrap(zerosOf(node)) : null,
-    }),
-  );
+  const slots = carriedValues(graph, options.carry).map(({ name, node }): Slot => ({
+    input: name,
+    output: modelOutputName(graph, name),
+    front: wrap(zerosOf(node)),
+    back: ort.writesInPlace ? wrap(zerosOf(node)) : null,
+  }));
   const byInput = new Map(slots.map((s) => [s.input, s]));
   const wanted = inputsOf(graph).filter((v) => !byInput.has(v.name));
   const results = outputsOf(graph)

@@ -31,7 +31,9 @@ export async function openReference({ device = "cpu" }: EngineOptions = {}): Pro
           });
           const outputs = interpret(graph, Object.fromEntries([...given, ...state]));
           for (const v of carried) state.set(v.name, outputs[v.name]);
-          return Object.fromEntries(results.map(({ name: output, node }) => [output, to32(outputs[output], node.dtype)]));
+          return Object.fromEntries(
+            results.map(({ name: output, node }) => [output, to32(outputs[output], node.dtype)]),
+          );
         },
         async write(values) {
           for (const [input, value] of Object.entries(values)) {
@@ -44,7 +46,8 @@ export async function openReference({ device = "cpu" }: EngineOptions = {}): Pro
             names.map((input) => {
               const value = state.get(input);
               const known = carried.find((v) => v.name === input);
-              if (value === undefined || known === undefined) throw new Error(`${input} is not carried by this session`);
+              if (value === undefined || known === undefined)
+                throw new Error(`${input} is not carried by this session`);
               return [input, to32(value, known.node.dtype)];
             }),
           );
@@ -63,6 +66,11 @@ function to64({ dims, data }: HostTensor): Array64 {
 }
 
 function to32({ shape, data }: Array64, dtype: HostTensor["dtype"]): HostTensor {
-  const values = dtype === "f32" ? Float32Array.from(data) : dtype === "i32" ? Int32Array.from(data) : Uint8Array.from(data);
+  const values =
+    dtype === "f32"
+      ? Float32Array.from(data)
+      : dtype === "i32"
+        ? Int32Array.from(data)
+        : Uint8Array.from(data);
   return { dtype, dims: shape, data: values };
 }

@@ -21,7 +21,11 @@ export interface EngineRequest extends EngineOptions {
 }
 
 export type EngineChoice =
-  | { readonly ok: true; readonly value: Engine; /** Why it is not the usual one. */ readonly notes: readonly Diagnostic[] }
+  | {
+      readonly ok: true;
+      readonly value: Engine;
+      /** Why it is not the usual one. */ readonly notes: readonly Diagnostic[];
+    }
   | { readonly ok: false; readonly problem: Diagnostic };
 
 /** Opens an engine. Whoever runs something on it prints `name`, `device` and `version`. */
@@ -29,7 +33,10 @@ export async function openEngine(request: EngineRequest = {}): Promise<EngineCho
   const { engine, ...options } = request;
   if (engine !== undefined) {
     if (!isKnown(engine)) {
-      return { ok: false, problem: diagnostic("unknown-engine", null, { found: engine, known: engineNames }) };
+      return {
+        ok: false,
+        problem: diagnostic("unknown-engine", null, { found: engine, known: engineNames }),
+      };
     }
     return withNotes(await openers[engine](options), []);
   }
@@ -39,7 +46,11 @@ export async function openEngine(request: EngineRequest = {}): Promise<EngineCho
   const second = await openOrtWeb(options);
   if (!second.ok) return { ok: false, problem: first.problem };
   return withNotes(second, [
-    diagnostic("engine-fallback", null, { wanted: "onnxruntime-node", used: second.value.name, reason: first.problem.message }),
+    diagnostic("engine-fallback", null, {
+      wanted: "onnxruntime-node",
+      used: second.value.name,
+      reason: first.problem.message,
+    }),
   ]);
 }
 

@@ -41,6 +41,10 @@ function contract(graph: Graph, file: string) {
     inputs: graph.nodes
       .filter((n): n is GraphNode<"input"> => n.op === "input")
       .map((n) => ({ name: n.attributes.name, dtype: n.dtype, shape: n.shape })),
-    outputs: graph.outputs.map((o) => ({ name: modelOutputName(graph, o.name), dtype: graph.nodes[o.node].dtype, shape: graph.nodes[o.node].shape })),
+    outputs: graph.outputs.map((o) => ({
+      name: modelOutputName(graph, o.name),
+      dtype: graph.nodes[o.node].dtype,
+      shape: graph.nodes[o.node].shape,
+    })),
   };
 }

@@ -48,7 +48,12 @@ export class Emitter {
   }
 
   /** Adds a node with one result; returns the result's name. */
-  node(opType: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}, domain = ""): string {
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Record<string, AttributeValue> = {},
+    domain = "",
+  ): string {
     return this.multiple(opType, inputs, 1, attributes, domain)[0];
   }
   /** Adds a node with several results. */
@@ -84,7 +89,9 @@ export class Emitter {
   /** `count` copies of one number, as a vector. */
   filled(value: number, dims: Dims): string {
     const count = dims.reduce((a, b) => a * b, 1);
-    return this.initializer(`f32(${value})[${dims}]`, "f32", dims, () => bytesOf("f32", new Float64Array(count).fill(value)));
+    return this.initializer(`f32(${value})[${dims}]`, "f32", dims, () =>
+      bytesOf("f32", new Float64Array(count).fill(value)),
+    );
   }
   private full(node: GraphNode<"constant">): string {
     const { data, fill } = node.attributes;

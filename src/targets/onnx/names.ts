@@ -9,7 +9,9 @@ const inputNames = new WeakMap<Graph, ReadonlySet<string>>();
 export function modelOutputName(graph: Graph, name: string): string {
   let inputs = inputNames.get(graph);
   if (inputs === undefined) {
-    inputs = new Set(graph.nodes.flatMap((n) => (n.op === "input" ? [(n as GraphNode<"input">).attributes.name] : [])));
+    inputs = new Set(
+      graph.nodes.flatMap((n) => (n.op === "input" ? [(n as GraphNode<"input">).attributes.name] : [])),
+    );
     inputNames.set(graph, inputs);
   }
   return inputs.has(name) ? `next/${name}` : name;

@@ -90,7 +90,13 @@ function inputsOf(graph: Graph): Input[] {
 }
 
 /** Gives outputs their names: the node that makes a value is renamed; a second name or a bare input gets an Identity. */
-function finish(e: Emitter, graph: Graph, inputs: readonly Input[], initializers: Readonly<Record<string, HostTensor>>, opset: number): OnnxModel {
+function finish(
+  e: Emitter,
+  graph: Graph,
+  inputs: readonly Input[],
+  initializers: Readonly<Record<string, HostTensor>>,
+  opset: number,
+): OnnxModel {
   const made = new Set(e.nodes.flatMap((n) => n.outputs));
   const renamed = new Map<string, string>();
   const outputs = graph.outputs.map(({ name: plain, node }): OnnxValue => {

@@ -31,7 +31,8 @@ export function relaxBroadcasts(graph: Graph): Graph {
   const smaller = (id: number): number => {
     const node = nodes[id];
     if (node.op === "broadcast") return smaller(node.inputs[0]);
-    const filled = node.op === "constant" && (node as GraphNode<"constant">).attributes.fill && node.shape.length > 0;
+    const filled =
+      node.op === "constant" && (node as GraphNode<"constant">).attributes.fill && node.shape.length > 0;
     return filled ? scalarOf(node as GraphNode<"constant">) : id;
   };
   for (let id = 0; id < graph.nodes.length; id++) {

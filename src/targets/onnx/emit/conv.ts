@@ -34,9 +34,17 @@ export const convGradKernel: Emission<"convGradKernel"> = (e, node, [x, dy], [in
   const [, o, oh, ow] = gradient.shape;
   const attributes = { strides: dilation, dilations: stride, pads: padding, kernel_shape: [oh, ow] };
   const cut = (t: string, leading: number) => {
-    const size = [h, w].map((s, i) => Math.floor((s + padding[i] + padding[i + 2] - ([oh, ow][i] - 1) * stride[i] - 1) / dilation[i]) + 1);
+    const size = [h, w].map(
+      (s, i) =>
+        Math.floor((s + padding[i] + padding[i + 2] - ([oh, ow][i] - 1) * stride[i] - 1) / dilation[i]) + 1,
+    );
     if (size[0] === kernel[2] && size[1] === kernel[3]) return t;
-    return e.node("Slice", [t, e.int64([0, 0]), e.int64([kernel[2], kernel[3]]), e.int64([leading, leading + 1])]);
+    return e.node("Slice", [
+      t,
+      e.int64([0, 0]),
+      e.int64([kernel[2], kernel[3]]),
+      e.int64([leading, leading + 1]),
+    ]);
   };
   if (groups === c && o === c) {
     // Depthwise: every image and channel is a group of its own; the sum over images follows.
@@ -52,7 +60,9 @@ export const convGradKernel: Emission<"convGradKernel"> = (e, node, [x, dy], [in
     e.int64([cg, groups * n, h, w]),
   ]);
   const swappedDy = e.node("Reshape", [
-    e.node("Transpose", [e.node("Reshape", [dy, e.int64([n, groups, og, oh, ow])])], { perm: [1, 2, 0, 3, 4] }),
+    e.node("Transpose", [e.node("Reshape", [dy, e.int64([n, groups, og, oh, ow])])], {
+      perm: [1, 2, 0, 3, 4],
+    }),
     e.int64([o, n, oh, ow]),
   ]);
   const swapped = cut(e.node("Conv", [swappedX, swappedDy], { ...attributes, group: groups }), 2);

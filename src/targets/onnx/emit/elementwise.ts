@@ -37,4 +37,5 @@ export const select: Emission<"select"> = (e, node, [condition, a, b]) => {
 export const gelu: Emission<"gelu"> = (e, node, [x]) =>
   e.node("Gelu", [x], { approximate: node.attributes.form === "tanh" ? "tanh" : "none" });
 
-export const cast: Emission<"cast"> = (e, node, [x]) => e.node("Cast", [x], { to: elementTypes[node.attributes.to] });
+export const cast: Emission<"cast"> = (e, node, [x]) =>
+  e.node("Cast", [x], { to: elementTypes[node.attributes.to] });

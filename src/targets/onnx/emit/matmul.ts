@@ -25,7 +25,10 @@ export function emitMatmul(e: Emitter, a: Operand, b: Operand, alpha = 1): strin
   if (a.rank === 2 && b.rank === 2) {
     if (e.provider === "cpu" && a.transpose && !b.transpose && b.columns > a.columns) {
       // aᵀb (a weight's gradient): ONNX Runtime's CPU product is faster with the wider operand in front.
-      const turned = e.node("Gemm", [b.name, a.name], { transA: 1, ...(alpha === 1 ? {} : { alpha: { float: alpha } }) });
+      const turned = e.node("Gemm", [b.name, a.name], {
+        transA: 1,
+        ...(alpha === 1 ? {} : { alpha: { float: alpha } }),
+      });
       return e.node("Transpose", [turned], { perm: [1, 0] });
     }
     return e.node("Gemm", [a.name, b.name], {

@@ -12,13 +12,16 @@ export const transpose: Emission<"transpose"> = (e, node, [x]) =>
 
 export const slice: Emission<"slice"> = (e, node, [x], [operand]) => {
   const { start, end, step } = node.attributes;
-  const axes = operand.shape.map((_, i) => i).filter((i) => start[i] !== 0 || end[i] !== operand.shape[i] || step[i] !== 1);
+  const axes = operand.shape
+    .map((_, i) => i)
+    .filter((i) => start[i] !== 0 || end[i] !== operand.shape[i] || step[i] !== 1);
   if (axes.length === 0) return e.node("Identity", [x]);
   const of = (values: readonly number[]) => e.int64(axes.map((i) => values[i]));
   return e.node("Slice", [x, of(start), of(end), e.int64(axes), of(step)]);
 };
 
-export const concat: Emission<"concat"> = (e, node, inputs) => e.node("Concat", inputs, { axis: node.attributes.axis });
+export const concat: Emission<"concat"> = (e, node, inputs) =>
+  e.node("Concat", inputs, { axis: node.attributes.axis });
 
 export const pad: Emission<"pad"> = (e, node, [x]) => {
   const { before, after } = node.attributes;

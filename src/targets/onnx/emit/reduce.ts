@@ -3,8 +3,15 @@ import type { Emission } from "./emission.ts";
 
 export const sum: Emission<"sum"> = (e, node, [x], [operand]) => {
   const { axes, keep } = node.attributes;
-  const leading = axes.length < operand.shape.length && [...axes].sort((a, b) => a - b).every((a, i) => a === i);
-  if (e.provider === "cpu" && operand.dtype === "f32" && axes.length > 0 && leading && node.shape.length > 0) {
+  const leading =
+    axes.length < operand.shape.length && [...axes].sort((a, b) => a - b).every((a, i) => a === i);
+  if (
+    e.provider === "cpu" &&
+    operand.dtype === "f32" &&
+    axes.length > 0 &&
+    leading &&
+    node.shape.length > 0
+  ) {
     // Over leading axes (a bias's gradient): a product with ones takes half the time of the CPU's ReduceSum.
     const rows = product(operand.shape.slice(0, axes.length));
     const columns = product(operand.shape.slice(axes.length));

@@ -42,7 +42,9 @@ export class View {
   /** The one number that a constant is filled with. */
   number(id: number): number | undefined {
     const node = this.as(id, "constant");
-    return node !== undefined && node.dtype === "f32" && node.attributes.data.length === 1 ? node.attributes.data[0] : undefined;
+    return node !== undefined && node.dtype === "f32" && node.attributes.data.length === 1
+      ? node.attributes.data[0]
+      : undefined;
   }
 }
 

@@ -44,7 +44,8 @@ export const fuseProduct: Fuser = (view, id) => {
     const k = view.number(root.inputs[0]) === undefined ? 1 : 0;
     const factor = view.number(root.inputs[k]);
     const product = view.only(root.inputs[1 - k], "matmul");
-    if (factor === undefined || product === undefined || !sameDims(product.shape, root.shape)) return undefined;
+    if (factor === undefined || product === undefined || !sameDims(product.shape, root.shape))
+      return undefined;
     alpha = factor;
     covers.push(root.inputs[1 - k]);
     root = product;

@@ -25,7 +25,12 @@ export const fusePads: Fuser = (view, id) => {
     if (pad === undefined) rest.push(leaf);
     else {
       const start = pad.attributes.before[axis];
-      parts.push({ id: leaf, source: pad.inputs[0], start, end: start + view.node(pad.inputs[0]).shape[axis] });
+      parts.push({
+        id: leaf,
+        source: pad.inputs[0],
+        start,
+        end: start + view.node(pad.inputs[0]).shape[axis],
+      });
     }
   }
   parts.sort((a, b) => a.start - b.start);
@@ -34,7 +39,11 @@ export const fusePads: Fuser = (view, id) => {
   return {
     covers: [...covers, ...parts.map((part) => part.id)],
     emit: (e) => {
-      let y = e.node("Concat", parts.map((part) => e.value(part.source)), { axis });
+      let y = e.node(
+        "Concat",
+        parts.map((part) => e.value(part.source)),
+        { axis },
+      );
       for (const other of rest) y = e.node("Add", [y, e.value(other)]);
       return y;
     },
