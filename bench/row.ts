@@ -1,3 +1,5 @@
+import { loadavg } from "node:os";
+
 /** What a benchmark tells: one row for each thing measured. */
 export interface Row {
   /** `train-step/vit/pytorch`: stable, to be compared from run to run. */
@@ -27,6 +29,12 @@ export function row(
 ): Row {
   const ratio = ours === null || reference === null ? null : ours / reference;
   return { name, ours, reference, ratio, unit, note };
+}
+
+/** Said beside the numbers when the machine was doing something else too: then they mean little. */
+export function busy(): string {
+  const [load] = loadavg();
+  return load > 0.75 ? `; load average ${load.toFixed(1)} at the start: other work was running` : "";
 }
 
 export function median(values: readonly number[]): number {

@@ -24,21 +24,26 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   printDiagnostics(diagnostics, sources);
   if (!model) return 1;
   const recipe = resolveRecipe(model, { epochs: null, lr: null, batch: options.batch, seed: options.seed });
-  if (!recipe.ok) return printDiagnostics([recipe.problem], sources), 1;
+  if (!recipe.ok) return (printDiagnostics([recipe.problem], sources), 1);
   const files = await emitBundle(model, recipe.value);
-  if (!files.ok) return printDiagnostics([files.problem], sources), 1;
+  if (!files.ok) return (printDiagnostics([files.problem], sources), 1);
 
   const weights = new Map<string, HostTensor>();
   for (const [path, data] of initialise(model, recipe.value.seed)) {
     const dims = model.weights.find((w) => w.path === path)?.shape ?? [data.length];
     weights.set(`param/${path}`, { dtype: "f32", dims, data });
   }
-  const all = new Map<string, Uint8Array | string>([...files.value, ["initial.safetensors", encodeWeights(model, weights)]]);
+  const all = new Map<string, Uint8Array | string>([
+    ...files.value,
+    ["initial.safetensors", encodeWeights(model, weights)],
+  ]);
   mkdirSync(options.out, { recursive: true });
   for (const [name, content] of all) {
     writeWhole(join(options.out, name), content);
     const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.length;
-    process.stdout.write(`${join(options.out, name).padEnd(48)} ${(bytes / 1024).toFixed(0).padStart(8)} KiB\n`);
+    process.stdout.write(
+      `${join(options.out, name).padEnd(48)} ${(bytes / 1024).toFixed(0).padStart(8)} KiB\n`,
+    );
   }
   return 0;
 }

@@ -89,5 +89,8 @@ function write(text: string): void {
 /** Whether the options fit together; the problem, where they don't. */
 export function refuseOptions(options: CheckOptions): Diagnostic | null {
   if (!options.explainBound || options.format === "text") return null;
-  return diagnostic("run-option", null, { option: "--explain-bound", problem: "it is part of the text report only" });
+  return diagnostic("run-option", null, {
+    option: "--explain-bound",
+    problem: "it is part of the text report only",
+  });
 }

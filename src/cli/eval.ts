@@ -15,15 +15,26 @@ export async function runEval(options: EvalOptions): Promise<number> {
   if (!trained) return 1;
   const { model, session, engine } = trained;
   const data = openData(model, options.data ?? trained.data);
-  if (!data.ok) return printDiagnostics([data.problem], sources), 1;
+  if (!data.ok) return (printDiagnostics([data.problem], sources), 1);
   const samples = data.value.test ?? data.value.train;
   const names = { input: model.inputs[0].name, output: model.outputs[0].name };
   const result = await evaluate(session, trained.weights, samples, names, trained.batch);
   await session.release();
-  if (!result.ok) return printDiagnostics([result.problem], sources), 1;
+  if (!result.ok) return (printDiagnostics([result.problem], sources), 1);
   const { loss, accuracy, count } = result.value;
   if (options.format === "json") {
-    process.stdout.write(JSON.stringify({ model: model.name, weights: trained.weightsPath, data: samples.name, engine: engine.name, device: engine.device, count, loss, accuracy }) + "\n");
+    process.stdout.write(
+      JSON.stringify({
+        model: model.name,
+        weights: trained.weightsPath,
+        data: samples.name,
+        engine: engine.name,
+        device: engine.device,
+        count,
+        loss,
+        accuracy,
+      }) + "\n",
+    );
     return 0;
   }
   process.stdout.write(

@@ -16,14 +16,24 @@ export interface Loaded {
  * Elaborates `file` and picks the model `wanted`; without a name the only one, or the only one with a `train` section.
  * Errors of other models in the file don't matter here: a claim that fails is `check`'s business, not `train`'s.
  */
-export function loadModel(host: Host, file: string, wanted: string | null, set: Record<string, string>): Loaded {
+export function loadModel(
+  host: Host,
+  file: string,
+  wanted: string | null,
+  set: Record<string, string>,
+): Loaded {
   const diagnostics = new Diagnostics();
   const { models, sources } = elaborateFile(host, file, diagnostics, { set });
   const model = diagnostics.hasErrors ? null : pick(models, file, wanted, diagnostics);
   return { model, diagnostics: diagnostics.all, sources };
 }
 
-function pick(models: readonly Model[], file: string, wanted: string | null, diagnostics: Diagnostics): Model | null {
+function pick(
+  models: readonly Model[],
+  file: string,
+  wanted: string | null,
+  diagnostics: Diagnostics,
+): Model | null {
   if (wanted !== null) {
     const named = models.find((m) => m.name === wanted);
     if (!named) {
@@ -35,7 +45,11 @@ function pick(models: readonly Model[], file: string, wanted: string | null, dia
   if (models.length === 1) return models[0];
   const trained = models.filter((m) => m.train !== null);
   if (trained.length === 1) return trained[0];
-  if (models.length === 0) diagnostics.add(diagnostic("no-model", null, { file, wanted: "to run", found: "none" }));
-  else diagnostics.add(diagnostic("several-models", null, { file, names: models.map((m) => m.name).join(", ") }));
+  if (models.length === 0)
+    diagnostics.add(diagnostic("no-model", null, { file, wanted: "to run", found: "none" }));
+  else
+    diagnostics.add(
+      diagnostic("several-models", null, { file, names: models.map((m) => m.name).join(", ") }),
+    );
   return null;
 }

@@ -9,7 +9,9 @@ import { addRunCommands } from "./run-commands.ts";
 import { version } from "./version.ts";
 
 const program = new Command("lipsc")
-  .description("A compiler for neural networks: from one spec to shapes, a proven Lipschitz bound, and training.")
+  .description(
+    "A compiler for neural networks: from one spec to shapes, a proven Lipschitz bound, and training.",
+  )
   .version(version)
   .exitOverride()
   .showHelpAfterError("(lipsc --help shows the commands)");
@@ -22,23 +24,37 @@ function assignment(text: string, before: Record<string, string>): Record<string
 }
 
 const set = (): Option =>
-  new Option("--set <key=value>", "overrides a parameter or a train entry: --set classes=10").argParser(assignment).default({}, "nothing");
+  new Option("--set <key=value>", "overrides a parameter or a train entry: --set classes=10")
+    .argParser(assignment)
+    .default({}, "nothing");
 
 program
   .command("check")
   .description("shapes, parameters, costs, proven bounds and claims; exit code 1 where a claim is not proven")
   .argument("<file...>", "specs (.lips)")
-  .addOption(new Option("--format <format>", "how to print").choices(["text", "json", "sarif", "github"]).default("text"))
-  .option("--explain-bound", "shows where the bound comes from, layer by layer, and cosine attention beside the paper's theorem")
+  .addOption(
+    new Option("--format <format>", "how to print")
+      .choices(["text", "json", "sarif", "github"])
+      .default("text"),
+  )
+  .option(
+    "--explain-bound",
+    "shows where the bound comes from, layer by layer, and cosine attention beside the paper's theorem",
+  )
   .addOption(set())
   .option("--no-color", "plain text")
-  .action(async (files: string[], flags: { format: "text"; explainBound?: boolean; set: Record<string, string>; color: boolean }) => {
-    const { runCheck, refuseOptions } = await import("./check.ts");
-    const options = { ...flags, explainBound: flags.explainBound === true };
-    const refused = refuseOptions(options);
-    if (refused) throw new CommanderError(2, "lipsc.options", `error: ${refused.message}`);
-    process.exitCode = await runCheck(files, options);
-  });
+  .action(
+    async (
+      files: string[],
+      flags: { format: "text"; explainBound?: boolean; set: Record<string, string>; color: boolean },
+    ) => {
+      const { runCheck, refuseOptions } = await import("./check.ts");
+      const options = { ...flags, explainBound: flags.explainBound === true };
+      const refused = refuseOptions(options);
+      if (refused) throw new CommanderError(2, "lipsc.options", `error: ${refused.message}`);
+      process.exitCode = await runCheck(files, options);
+    },
+  );
 
 addRunCommands(program, set);
 

@@ -21,7 +21,15 @@ export async function runPredict(options: PredictOptions): Promise<number> {
   const input = model.inputs[0];
   const [height, width, channels, ...more] = model.values[input.value].shape;
   if (channels === undefined || more.length > 0 || (channels !== 1 && channels !== 3)) {
-    printDiagnostics([diagnostic("run-option", input.span, { option: "predict", problem: "the model's input is no image [height, width, 1 or 3]" })], sources);
+    printDiagnostics(
+      [
+        diagnostic("run-option", input.span, {
+          option: "predict",
+          problem: "the model's input is no image [height, width, 1 or 3]",
+        }),
+      ],
+      sources,
+    );
     return 1;
   }
   // Names of classes come with the data; without the data, numbers do.
@@ -39,12 +47,22 @@ export async function runPredict(options: PredictOptions): Promise<number> {
       continue;
     }
     const values = Float32Array.from(pixels.value, (b) => b / 255);
-    const outputs = await session.run({ ...Object.fromEntries(weights), [`data/${input.name}`]: { dtype: "f32", dims: [1, height, width, channels], data: values } });
+    const outputs = await session.run({
+      ...Object.fromEntries(weights),
+      [`data/${input.name}`]: { dtype: "f32", dims: [1, height, width, channels], data: values },
+    });
     const best = rank(outputs[model.outputs[0].name].data).slice(0, options.top);
-    results.push({ image: path, classes: best.map((b) => ({ label: label(b.label), probability: b.probability })) });
+    results.push({
+      image: path,
+      classes: best.map((b) => ({ label: label(b.label), probability: b.probability })),
+    });
   }
   await session.release();
   if (options.format === "json") process.stdout.write(JSON.stringify(results) + "\n");
-  else for (const r of results) process.stdout.write(`${r.image}  ${r.classes.map((c) => `${c.label} ${(100 * c.probability).toFixed(1)} %`).join("  ")}\n`);
+  else
+    for (const r of results)
+      process.stdout.write(
+        `${r.image}  ${r.classes.map((c) => `${c.label} ${(100 * c.probability).toFixed(1)} %`).join("  ")}\n`,
+      );
   return code;
 }

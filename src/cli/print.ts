@@ -10,7 +10,10 @@ export function printDiagnostics(
   color = wantsColor(process.stderr),
 ): void {
   if (diagnostics.length === 0) return;
-  const text = renderTerminal(diagnostics, (file) => sources.get(file), { color, width: columns(process.stderr) });
+  const text = renderTerminal(diagnostics, (file) => sources.get(file), {
+    color,
+    width: columns(process.stderr),
+  });
   process.stderr.write(`${text}\n${summarize(diagnostics)}\n`);
 }
 

@@ -1,19 +1,31 @@
 /** `npm start`: the whole way once, on the bundled images: check, prove, train, and what to do next. */
-import { dirname, join, relative } from "node:path";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { entry } from "../gain/gain.ts";
+import { bundled } from "../runtime/bundled.ts";
 import { formatSeconds } from "../runtime/progress.ts";
 import { checkFiles, runCheck } from "./check.ts";
 import { nodeHost } from "./host-node.ts";
 import { showBound } from "./report/numbers.ts";
 import { trainModel } from "./train.ts";
 
-const everything = { model: null, set: {}, epochs: null, batch: null, lr: null, seed: null, data: null, engine: null, device: null, threads: null, out: null, resume: null, checkpointEvery: null };
+const everything = {
+  model: null,
+  set: {},
+  epochs: null,
+  batch: null,
+  lr: null,
+  seed: null,
+  data: null,
+  engine: null,
+  device: null,
+  threads: null,
+  out: null,
+  resume: null,
+  checkpointEvery: null,
+};
 
 export async function runQuickStart(): Promise<number> {
   const began = performance.now();
-  const file = quickStartSpec();
+  const file = bundled("specs/quick-start.lips");
   const say = (line: string): void => void process.stdout.write(line + "\n");
 
   say(`1. lipsc check ${file}\n`);
@@ -31,20 +43,20 @@ export async function runQuickStart(): Promise<number> {
   const test = trained.outcome?.test;
   say("");
   say(`3. What you have now (${formatSeconds((performance.now() - began) / 1000)} in all)\n`);
-  if (test) say(`   test accuracy  ${(100 * test.accuracy).toFixed(1)} % of ${test.count} images that training never saw`);
-  say(`   proven bound   ‖Δ${output.name}‖₂ ≤ ${showBound(bound)} · ‖Δ${input.name}‖₂ for the weights that training starts from`);
+  if (test)
+    say(
+      `   test accuracy  ${(100 * test.accuracy).toFixed(1)} % of ${test.count} images that training never saw`,
+    );
+  say(
+    `   proven bound   ‖Δ${output.name}‖₂ ≤ ${showBound(bound)} · ‖Δ${input.name}‖₂ for the weights that training starts from`,
+  );
   say(`   spec           ${file}`);
-  say(`   run            ${trained.folder.path}: model.safetensors, checkpoint.safetensors, metrics.jsonl, config.json`);
+  say(
+    `   run            ${trained.folder.path}: model.safetensors, checkpoint.safetensors, metrics.jsonl, config.json`,
+  );
   say("");
   say(`   Next: npx lipsc check ${file} --explain-bound`);
   say(`         npx lipsc eval ${trained.folder.path}`);
   say(`         npx lipsc build ${file} --out build`);
   return 0;
-}
-
-/** The spec as seen from the working folder. */
-function quickStartSpec(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
-  return relative(process.cwd(), join(folder, "specs", "quick-start.lips"));
 }

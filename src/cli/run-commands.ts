@@ -12,7 +12,8 @@ function count(text: string): number {
 /** Seeds go into the graph as float32: whole numbers below 2²⁴. */
 function seed(text: string): number {
   const n = Number(text);
-  if (text.trim() === "" || !Number.isInteger(n) || n < 0 || n >= 2 ** 24) throw new InvalidArgumentError("expected a whole number from 0 to 16777215.");
+  if (text.trim() === "" || !Number.isInteger(n) || n < 0 || n >= 2 ** 24)
+    throw new InvalidArgumentError("expected a whole number from 0 to 16777215.");
   return n;
 }
 
@@ -55,11 +56,23 @@ export function addRunCommands(program: Command, set: () => Option): void {
     .option("--batch <n>", "samples in a training step", count)
     .option("--seed <n>", "seed of the initial weights", seed)
     .addOption(set())
-    .action(async (file: string, flags: { out: string; model?: string; batch?: number; seed?: number; set: Record<string, string> }) => {
-      const { runBuild } = await import("./build.ts");
-      const { out, model, batch, seed: seedFlag } = flags;
-      process.exitCode = await runBuild({ file, out, model: model ?? null, batch: batch ?? null, seed: seedFlag ?? null, set: flags.set });
-    });
+    .action(
+      async (
+        file: string,
+        flags: { out: string; model?: string; batch?: number; seed?: number; set: Record<string, string> },
+      ) => {
+        const { runBuild } = await import("./build.ts");
+        const { out, model, batch, seed: seedFlag } = flags;
+        process.exitCode = await runBuild({
+          file,
+          out,
+          model: model ?? null,
+          batch: batch ?? null,
+          seed: seedFlag ?? null,
+          set: flags.set,
+        });
+      },
+    );
 
   withEngine(
     program
@@ -72,7 +85,10 @@ export function addRunCommands(program: Command, set: () => Option): void {
       .option("--seed <n>", "in place of the spec's", seed)
       .option("--data <path>", "a folder of IDX files, .npy files or images, or a .safetensors file")
       .option("--out <folder>", "the run's folder (default: a new one under runs/)")
-      .option("--resume <run>", "goes on with the run in this folder, to the same numbers as if it had never stopped")
+      .option(
+        "--resume <run>",
+        "goes on with the run in this folder, to the same numbers as if it had never stopped",
+      )
       .option("--checkpoint-every <steps>", "also between epochs", count),
   ).action(async (file: string | undefined, flags: EngineFlags & Partial<TrainFlags>) => {
     const { runTrain } = await import("./train.ts");
@@ -90,7 +106,8 @@ export function addRunCommands(program: Command, set: () => Option): void {
     });
   });
 
-  const format = (): Option => new Option("--format <format>", "how to print").choices(["text", "json"]).default("text");
+  const format = (): Option =>
+    new Option("--format <format>", "how to print").choices(["text", "json"]).default("text");
   withEngine(
     program
       .command("eval")
@@ -99,10 +116,21 @@ export function addRunCommands(program: Command, set: () => Option): void {
       .option("--weights <file>", "a .safetensors file")
       .option("--data <path>", "other data than the run's")
       .addOption(format()),
-  ).action(async (path: string, flags: EngineFlags & { weights?: string; data?: string; format: "text" | "json" }) => {
-    const { runEval } = await import("./eval.ts");
-    process.exitCode = await runEval({ ...engineOf(flags), path, weights: flags.weights ?? null, data: flags.data ?? null, format: flags.format });
-  });
+  ).action(
+    async (
+      path: string,
+      flags: EngineFlags & { weights?: string; data?: string; format: "text" | "json" },
+    ) => {
+      const { runEval } = await import("./eval.ts");
+      process.exitCode = await runEval({
+        ...engineOf(flags),
+        path,
+        weights: flags.weights ?? null,
+        data: flags.data ?? null,
+        format: flags.format,
+      });
+    },
+  );
 
   withEngine(
     program
@@ -113,10 +141,23 @@ export function addRunCommands(program: Command, set: () => Option): void {
       .option("--weights <file>", "a .safetensors file")
       .option("--top <n>", "how many classes", count, 3)
       .addOption(format()),
-  ).action(async (path: string, images: string[], flags: EngineFlags & { weights?: string; top: number; format: "text" | "json" }) => {
-    const { runPredict } = await import("./predict.ts");
-    process.exitCode = await runPredict({ ...engineOf(flags), path, images, weights: flags.weights ?? null, top: flags.top, format: flags.format });
-  });
+  ).action(
+    async (
+      path: string,
+      images: string[],
+      flags: EngineFlags & { weights?: string; top: number; format: "text" | "json" },
+    ) => {
+      const { runPredict } = await import("./predict.ts");
+      process.exitCode = await runPredict({
+        ...engineOf(flags),
+        path,
+        images,
+        weights: flags.weights ?? null,
+        top: flags.top,
+        format: flags.format,
+      });
+    },
+  );
 
   program
     .command("quick-start")

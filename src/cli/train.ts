@@ -66,7 +66,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
 
   const recipe = origin.record
     ? { ok: true as const, value: origin.record.recipe }
-    : resolveRecipe(model, { epochs: options.epochs, batch: options.batch, lr: options.lr, seed: options.seed });
+    : resolveRecipe(model, {
+        epochs: options.epochs,
+        batch: options.batch,
+        lr: options.lr,
+        seed: options.seed,
+      });
   if (!recipe.ok) return fail(recipe.problem);
   const data = openData(model, origin.data);
   if (!data.ok) return fail(data.problem);
@@ -74,14 +79,25 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   if (!engine.ok) return fail(engine.problem);
   printDiagnostics(engine.notes, new Map());
 
-  const folder = options.resume !== null ? runFolder(options.resume) : options.out !== null ? runFolder(options.out) : freshFolder(model.name);
+  const folder =
+    options.resume !== null
+      ? runFolder(options.resume)
+      : options.out !== null
+        ? runFolder(options.out)
+        : freshFolder(model.name);
   const perEpoch = Math.max(1, batchesPerEpoch(data.value.train, recipe.value.batch));
   const { steps, epochs } = lengthOf(recipe.value, perEpoch);
   const parameters = countParameters(model);
-  say(`model    ${model.name}: ${parameters.toLocaleString("en").replaceAll(",", " ")} parameters (${origin.file})`);
-  say(`data     ${data.value.train.name}: ${data.value.train.count} training${data.value.test ? `, ${data.value.test.count} test` : ""} samples`);
+  say(
+    `model    ${model.name}: ${parameters.toLocaleString("en").replaceAll(",", " ")} parameters (${origin.file})`,
+  );
+  say(
+    `data     ${data.value.train.name}: ${data.value.train.count} training${data.value.test ? `, ${data.value.test.count} test` : ""} samples`,
+  );
   say(`engine   ${engine.value.name} ${engine.value.version} on ${engine.value.device}`);
-  say(`run      ${folder.path}: ${epochs} epochs, ${steps} steps of ${recipe.value.batch}, seed ${recipe.value.seed}${options.resume !== null ? ", resumed" : ""}`);
+  say(
+    `run      ${folder.path}: ${epochs} epochs, ${steps} steps of ${recipe.value.batch}, seed ${recipe.value.seed}${options.resume !== null ? ", resumed" : ""}`,
+  );
   if (!origin.record) {
     createFolder(folder, {
       lipsc: version,
@@ -112,7 +128,15 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   };
   process.on("SIGINT", onInterrupt);
   const progress = await openProgress(process.stdout);
-  const plan = { model, recipe: recipe.value, data: data.value, engine: engine.value, folder, resume: options.resume !== null, checkpointEvery: options.checkpointEvery };
+  const plan = {
+    model,
+    recipe: recipe.value,
+    data: data.value,
+    engine: engine.value,
+    folder,
+    resume: options.resume !== null,
+    checkpointEvery: options.checkpointEvery,
+  };
   const outcome = await train(plan, progress, () => stop);
   process.off("SIGINT", onInterrupt);
   if (!outcome.ok) return fail(outcome.problem);
@@ -121,7 +145,9 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     return { code: 130, folder, outcome: outcome.value };
   }
   const { test, seconds } = outcome.value;
-  say(`done in ${formatSeconds(seconds)}${test ? `: test accuracy ${(100 * test.accuracy).toFixed(1)} % (${test.count} samples), loss ${test.loss.toFixed(4)}` : ""}`);
+  say(
+    `done in ${formatSeconds(seconds)}${test ? `: test accuracy ${(100 * test.accuracy).toFixed(1)} % (${test.count} samples), loss ${test.loss.toFixed(4)}` : ""}`,
+  );
   say(`weights  ${folder.weights}`);
   return { code: 0, folder, outcome: outcome.value };
 }
@@ -135,7 +161,11 @@ function fail(problem: Diagnostic): TrainResult {
 
 function originOf(options: TrainOptions): Origin | Diagnostic {
   if (options.resume === null) {
-    if (options.file === null) return diagnostic("run-option", null, { option: "FILE", problem: "name a spec to train, or a run to go on with: --resume RUN" });
+    if (options.file === null)
+      return diagnostic("run-option", null, {
+        option: "FILE",
+        problem: "name a spec to train, or a run to go on with: --resume RUN",
+      });
     return { file: options.file, model: options.model, set: options.set, data: options.data, record: null };
   }
   const record = readRecord(runFolder(options.resume));
@@ -152,7 +182,16 @@ function originOf(options: TrainOptions): Origin | Diagnostic {
   ).find(([, given, before]) => given !== null && given !== before);
   if (differing) {
     const [option, given, before] = differing;
-    return diagnostic("run-option", null, { option, problem: `the run was begun with ${String(before)}, it can't go on with ${String(given)}; begin a new run for that` });
+    return diagnostic("run-option", null, {
+      option,
+      problem: `the run was begun with ${String(before)}, it can't go on with ${String(given)}; begin a new run for that`,
+    });
   }
-  return { file: options.file ?? r.file, model: r.model, set: { ...r.set }, data: options.data ?? r.data, record: r };
+  return {
+    file: options.file ?? r.file,
+    model: r.model,
+    set: { ...r.set },
+    data: options.data ?? r.data,
+    record: r,
+  };
 }

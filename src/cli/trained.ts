@@ -69,9 +69,21 @@ function locate(options: TrainedOptions): Result<Place> {
   if (!existsSync(path)) return missing(path, "run folder or spec");
   if (!statSync(path).isDirectory()) {
     if (options.weights === null) {
-      return bad(diagnostic("run-option", null, { option: "--weights", problem: `\`${path}\` is a spec: say which weights, or name a run folder` }));
+      return bad(
+        diagnostic("run-option", null, {
+          option: "--weights",
+          problem: `\`${path}\` is a spec: say which weights, or name a run folder`,
+        }),
+      );
     }
-    return good({ file: path, weights: options.weights, model: options.model, set: options.set, data: null, batch: 128 });
+    return good({
+      file: path,
+      weights: options.weights,
+      model: options.model,
+      set: options.set,
+      data: null,
+      batch: 128,
+    });
   }
   const folder = runFolder(path);
   const record = readRecord(folder);
@@ -82,7 +94,13 @@ function locate(options: TrainedOptions): Result<Place> {
   return good({ file, weights, model, set: { ...set, ...options.set }, data, batch: recipe.batch });
 }
 
-async function open(model: Model, path: string, data: string | null, options: TrainedOptions, batch: number): Promise<Result<Trained>> {
+async function open(
+  model: Model,
+  path: string,
+  data: string | null,
+  options: TrainedOptions,
+  batch: number,
+): Promise<Result<Trained>> {
   const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
   const checkpoint = readCheckpoint(path, model, shapes);
   if (!checkpoint.ok) return checkpoint;
@@ -93,5 +111,13 @@ async function open(model: Model, path: string, data: string | null, options: Tr
   const session = await engine.value.open(graph.value);
   if (!session.ok) return session;
   const weights = checkpoint.value.state;
-  return good({ model, weightsPath: path, weights, engine: engine.value, session: session.value, batch, data });
+  return good({
+    model,
+    weightsPath: path,
+    weights,
+    engine: engine.value,
+    session: session.value,
+    batch,
+    data,
+  });
 }

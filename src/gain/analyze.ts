@@ -6,7 +6,7 @@ import type { Config, GainContext, Layer, LayerRules, Ruled } from "../layers/la
 import { layers as builtIn } from "../layers/registry.ts";
 import type { Model, Node, NodeBody, Phase, ValueId } from "../model/model.ts";
 import type { Range, WeightFacts, WeightOracle } from "./facts.ts";
-import { closeValue, gainOf, identity, isNothing, nothing, through, tighter, unproven, type Gain, type Reason } from "./gain.ts";
+import { closeValue, gainOf, identity, isNothing, nothing, overflowed, through, tighter, unproven, type Gain, type Reason } from "./gain.ts";
 import { rangeOfDomain, unbounded } from "./range.ts";
 import { partwiseMap, type PartwiseMap } from "./structure.ts";
 import { constantFacts, weightFacts } from "./weights.ts";
@@ -143,7 +143,8 @@ export class Analysis implements Scope {
       if (isNothing(gain)) return { gain: nothing, rule };
       const closed = closeValue(gain, this.model.values[node.outputs[i]].shape);
       if (closed.why === null) return { gain: closed, rule };
-      const why = gain.why ?? incoming.find((g) => g.why !== null)?.why ?? overflow(node, rule);
+      const told = gain.why === overflowed ? null : gain.why;
+      const why = told ?? incoming.find((g) => g.why !== null)?.why ?? { ...overflowed, path: node.path };
       return { gain: gainOf(closed.entries, why), rule };
     });
   }
@@ -299,6 +300,3 @@ function localGains(
   return (value) => gains.get(value) ?? nothing;
 }
 
-function overflow(node: Node, rule: string): Reason {
-  return { text: `the bound of the rule "${rule}" exceeds the range of float64`, path: node.path, because: [] };
-}

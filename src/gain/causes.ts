@@ -31,11 +31,11 @@ export function spineOf(analysis: Analysis, from: ValueId, to: ValueId, normIn: 
   const gains = analysis.from(from);
   const bound = entry(gains.gain(to), normIn, normOut);
   if (isNothing(gains.gain(to))) return { causes: [], bound };
-  const main = walk(analysis, gains, to, (value) => value === from, normIn, normOut);
+  const main = walk(analysis, gains, to, (value) => value === from, normIn, normOut, true);
   const passed = new Set<ValueId>([from, ...main.map((step) => step.input), to]);
   const causes = main.map((step) => {
     const inside = step.others.flatMap((other) =>
-      walk(analysis, gains, other, (value) => passed.has(value), normIn, normOut).map((s) => causeOf(s, [])),
+      walk(analysis, gains, other, (value) => passed.has(value), normIn, normOut, false).map((s) => causeOf(s, [])),
     );
     const largest = inside.filter((c) => !(c.factor <= 1)).sort(byFactor);
     return causeOf(step, largest.slice(0, told));
@@ -66,7 +66,10 @@ function causeOf(step: Step, inside: readonly Cause[]): Cause {
   return { node: step.node, path: step.node.path, rule: step.rule, factor: step.factor, inside };
 }
 
-/** Backwards from a value to where `stop` says, each time by the input that matters most. */
+/**
+ * Backwards from a value to where `stop` says, each time by the input that matters most: the one without which the bound
+ * falls most (`exact`, which applies the rule again), or the one with the largest gain.
+ */
 function walk(
   analysis: Analysis,
   gains: SourceGains,
@@ -74,6 +77,7 @@ function walk(
   stop: (value: ValueId) => boolean,
   normIn: Norm,
   normOut: Norm,
+  exact: boolean,
 ): Step[] {
   const steps: Step[] = [];
   let value = to;
@@ -82,10 +86,12 @@ function walk(
     if (!node) break;
     const inputs = [...new Set(node.inputs)].filter((input) => !isNothing(gains.gain(input)));
     if (inputs.length === 0) break;
-    const input =
-      inputs.length === 1
-        ? inputs[0]
-        : (skipOf(analysis, inputs) ?? mainInput(analysis, gains, node, value, inputs, normIn, normOut));
+    const largest = (): ValueId => {
+      const gainOf = (id: ValueId): number => entry(gains.gain(id), normIn, normOut);
+      return inputs.reduce((a, b) => (gainOf(b) > gainOf(a) ? b : a));
+    };
+    const choose = (): ValueId => (exact ? mainInput(analysis, gains, node, value, inputs, normIn, normOut) : largest());
+    const input = inputs.length === 1 ? inputs[0] : (skipOf(analysis, inputs) ?? choose());
     const after = entry(gains.gain(value), normIn, normOut);
     const before = entry(gains.gain(input), normIn, normOut);
     const factor = after === Infinity ? (before === Infinity ? 1 : Infinity) : after / before;
@@ -95,25 +101,24 @@ function walk(
   return steps;
 }
 
-/** Longer branches are not searched. */
-const searched = 256;
-
 /** The input that all the others are computed from: a skip connection, whose branches are told as such. */
 function skipOf(analysis: Analysis, inputs: readonly ValueId[]): ValueId | null {
-  const passed = inputs.map((input) => {
-    const seen = new Set<ValueId>();
-    const waiting = [input];
-    for (let value = waiting.pop(); value !== undefined && seen.size < searched; value = waiting.pop()) {
-      for (const before of analysis.producer(value)?.inputs ?? []) {
-        if (seen.has(before)) continue;
-        seen.add(before);
-        // Another input of the node is as far as a branch needs to be followed.
-        if (!inputs.includes(before)) waiting.push(before);
-      }
+  return inputs.find((input) => inputs.every((other) => other === input || descends(analysis, other, input))) ?? null;
+}
+
+/** Whether a value is computed from an earlier one. Values are numbered as they are made, so older ones are passed over. */
+function descends(analysis: Analysis, value: ValueId, from: ValueId): boolean {
+  const seen = new Set<ValueId>();
+  const waiting = [value];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const before of analysis.producer(next)?.inputs ?? []) {
+      if (before === from) return true;
+      if (before < from || seen.has(before)) continue;
+      seen.add(before);
+      waiting.push(before);
     }
-    return seen;
-  });
-  return inputs.find((input, i) => passed.every((seen, j) => i === j || seen.has(input))) ?? null;
+  }
+  return false;
 }
 
 /** The input without which the layer's bound would fall most. */

@@ -102,11 +102,14 @@ export function unproven(reason: Reason, ...inputs: readonly Gain[]): Gain {
   return { entries: new Array<number>(9).fill(Infinity), why: { ...reason, because: all } };
 }
 
+/** The reason where finite numbers gave ∞: the analysis puts the place in. */
+export const overflowed: Reason = { text: "the bound exceeds the range of float64", path: null, because: [] };
+
 /** Puts a gain together from entries, and keeps the first reason where an entry is ∞. */
 export function gainOf(entries: readonly number[], ...reasons: readonly (Reason | null | undefined)[]): Gain {
   const clean = entries.map((x) => (Number.isNaN(x) || x < 0 ? Infinity : x));
   if (clean.every(Number.isFinite)) return { entries: clean, why: null };
-  return { entries: clean, why: reasons.find((r) => r) ?? { text: "the bound exceeds the range of float64", path: null, because: [] } };
+  return { entries: clean, why: reasons.find((r) => r) ?? overflowed };
 }
 
 /**

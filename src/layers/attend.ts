@@ -21,11 +21,26 @@ export const attend = defineLayer<AttendConfig>({
     params: [
       { name: "heads", type: "int", doc: "number of heads; divides the channels of queries and values" },
       { name: "score", type: "Score", doc: "how queries and keys are compared" },
-      { name: "values", type: "Values", default: "raw", doc: "raw values, or each head's value divided by its norm" },
+      {
+        name: "values",
+        type: "Values",
+        default: "raw",
+        doc: "raw values, or each head's value divided by its norm",
+      },
       { name: "over", type: "Region", default: "global", doc: "which tokens attend to each other" },
-      { name: "position", type: "Position", default: "none", doc: "none, a learned table of relative positions, or rotary" },
+      {
+        name: "position",
+        type: "Position",
+        default: "none",
+        doc: "none, a learned table of relative positions, or rotary",
+      },
       { name: "causal", type: "bool", default: "false", doc: "a token sees itself and earlier ones only" },
-      { name: "local", type: "Layer", optional: true, doc: "DepthwiseConv of the values inside each window, added (LePE)" },
+      {
+        name: "local",
+        type: "Layer",
+        optional: true,
+        doc: "DepthwiseConv of the values inside each window, added (LePE)",
+      },
     ],
     shape: "[..., c], [..., c], [..., e] -> [..., e]",
   },
@@ -40,6 +55,8 @@ export const attend = defineLayer<AttendConfig>({
   },
   rules: { gain: attendGain, range: attendRange },
   refuses: ({ score }) =>
-    score.kind === "distance" && !score.scale ? "a score scaled by the whole input has no lowering yet" : undefined,
+    score.kind === "distance" && !score.scale
+      ? "a score scaled by the whole input has no lowering yet"
+      : undefined,
   lower: lowerAttend,
 });

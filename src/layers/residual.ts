@@ -24,9 +24,25 @@ export const residual = defineLayer<ResidualConfig>({
     tensors: ["x"],
     params: [
       { name: "f", type: "Layer", doc: "the branch; must keep the shape" },
-      { name: "alpha", type: "Coefficient", default: "1", doc: "weight of the branch: a number, or one per channel" },
-      { name: "form", type: "Word", words: ["additive", "convex"], default: "additive", doc: "x + α·f(x), or (1 − α)·x + α·f(x)" },
-      { name: "drop", type: "real", default: "0", doc: "probability of leaving the branch of a sample out in training" },
+      {
+        name: "alpha",
+        type: "Coefficient",
+        default: "1",
+        doc: "weight of the branch: a number, or one per channel",
+      },
+      {
+        name: "form",
+        type: "Word",
+        words: ["additive", "convex"],
+        default: "additive",
+        doc: "x + α·f(x), or (1 − α)·x + α·f(x)",
+      },
+      {
+        name: "drop",
+        type: "real",
+        default: "0",
+        doc: "probability of leaving the branch of a sample out in training",
+      },
     ],
     shape: "S -> S",
   },
@@ -38,7 +54,11 @@ export const residual = defineLayer<ResidualConfig>({
     const alpha = call.coefficient("alpha", shapes, "toward-zero");
     const drop = stored(toNumber(call.real("drop")));
     if (!(drop >= 0 && drop < 1)) {
-      call.fail("out-of-range", { argument: "drop", found: String(drop), allowed: "at least 0 and less than 1" }, "drop");
+      call.fail(
+        "out-of-range",
+        { argument: "drop", found: String(drop), allowed: "at least 0 and less than 1" },
+        "drop",
+      );
     }
     if (form === "convex" && alpha.kind === "constant" && !(alpha.value >= 0 && alpha.value <= 1)) {
       const allowed = "between 0 and 1 in the convex form";
@@ -46,12 +66,18 @@ export const residual = defineLayer<ResidualConfig>({
     }
     if (!branch || call.failed) return undefined;
     const result = branch[0];
-    const fits = branch.length === 1 && result.shape.length === x.shape.length && result.shape.every((n, i) => n === x.shape[i]);
+    const fits =
+      branch.length === 1 &&
+      result.shape.length === x.shape.length &&
+      result.shape.every((n, i) => n === x.shape[i]);
     if (!fits) {
       const found = branch.map((b) => showShape(b.shape)).join(" and ");
       const width = x.shape[x.shape.length - 1];
-      const onlyWidth = branch.length === 1 && showShape([...result.shape.slice(0, -1), width]) === showShape(x.shape);
-      const help = onlyWidth ? `end the branch with \`Linear(${width})\`` : "the branch must give back the shape that it takes";
+      const onlyWidth =
+        branch.length === 1 && showShape([...result.shape.slice(0, -1), width]) === showShape(x.shape);
+      const help = onlyWidth
+        ? `end the branch with \`Linear(${width})\``
+        : "the branch must give back the shape that it takes";
       call.fail("residual-shape", { skip: showShape(x.shape), branch: found }, "f", help);
       return undefined;
     }
@@ -64,8 +90,8 @@ export const residual = defineLayer<ResidualConfig>({
 });
 
 /**
- * Drop path keeps a sample's branch with probability 1 − p and divides it by that, so that its mean is what inference
- * computes (Huang et al., 2016, arXiv 1603.09382). At inference it is the identity.
+ * Drop path keeps a sample's branch with probability 1 − p and divides it by that, so that its mean is what
+ * inference computes (Huang et al., 2016, arXiv 1603.09382). At inference it is the identity.
  */
 function lowerResidual(context: LowerContext<ResidualConfig>): readonly Tensor[] {
   const { builder: b, config } = context;

@@ -40,7 +40,10 @@ async function fill(samples: Samples, which: readonly number[], batch: number): 
   const size = samples.shape.reduce((a, b) => a * b, 1);
   const values = new Float32Array(batch * size);
   const labels = new Int32Array(batch);
-  const padded = which.length === batch ? which : [...which, ...new Array<number>(batch - which.length).fill(which[which.length - 1])];
+  const padded =
+    which.length === batch
+      ? which
+      : [...which, ...new Array<number>(batch - which.length).fill(which[which.length - 1])];
   const done = await samples.fill(padded, values, labels);
   if (!done.ok) return done;
   return good({

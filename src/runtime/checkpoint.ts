@@ -40,7 +40,8 @@ function inputName(name: string): string {
 
 export function encodeCheckpoint(model: Model, checkpoint: Checkpoint): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, t] of checkpoint.state) tensors.set(fileName(name), { dtype: "F32", shape: t.dims, data: t.data as Float32Array });
+  for (const [name, t] of checkpoint.state)
+    tensors.set(fileName(name), { dtype: "F32", shape: t.dims, data: t.data as Float32Array });
   return writeSafetensors(tensors, {
     format: "lipsc checkpoint 1",
     model: model.name,
@@ -53,23 +54,32 @@ export function encodeCheckpoint(model: Model, checkpoint: Checkpoint): Uint8Arr
 }
 
 /** Reads a checkpoint and checks that every tensor of this model is there, with its shape, and nothing else. */
-export function readCheckpoint(path: string, model: Model, expected: ReadonlyMap<string, readonly number[]>): Result<Checkpoint> {
+export function readCheckpoint(
+  path: string,
+  model: Model,
+  expected: ReadonlyMap<string, readonly number[]>,
+): Result<Checkpoint> {
   if (!existsSync(path)) return missing(path, "checkpoint");
   const file = readSafetensors(readFileSync(path), path);
   if (!file.ok) return file;
   const { tensors, metadata } = file.value;
   const misfit = (problem: string) => bad(diagnostic("checkpoint-mismatch", null, { path, problem }));
-  if (metadata.modelHash !== undefined && metadata.modelHash !== modelHash(model)) return misfit("it was made from another spec");
+  if (metadata.modelHash !== undefined && metadata.modelHash !== modelHash(model))
+    return misfit("it was made from another spec");
   const state = new Map<string, HostTensor>();
   for (const [name, shape] of expected) {
     const t = tensors.get(fileName(name));
     if (!t) return misfit(`\`${fileName(name)}\` is missing`);
     if (t.dtype !== "F32" || t.shape.join() !== shape.join()) {
-      return misfit(`\`${fileName(name)}\` is ${t.dtype} [${t.shape.join(", ")}], the model has F32 [${shape.join(", ")}]`);
+      return misfit(
+        `\`${fileName(name)}\` is ${t.dtype} [${t.shape.join(", ")}], the model has F32 [${shape.join(", ")}]`,
+      );
     }
     state.set(name, { dtype: "f32", dims: t.shape, data: t.data as Float32Array });
   }
-  const stranger = [...tensors.keys()].find((name) => !expected.has(inputName(name)) && !name.startsWith("optimizer/"));
+  const stranger = [...tensors.keys()].find(
+    (name) => !expected.has(inputName(name)) && !name.startsWith("optimizer/"),
+  );
   if (stranger !== undefined) return misfit(`it holds \`${stranger}\`, which the model doesn't have`);
   const step = Number(metadata.step ?? "0");
   if (!Number.isSafeInteger(step) || step < 0) return misfit(`its step is ${metadata.step}`);
@@ -89,7 +99,11 @@ export function encodeWeights(model: Model, state: ReadonlyMap<string, HostTenso
     const t = state.get(`param/${w.path}`);
     if (t) tensors.set(w.path, { dtype: "F32", shape: t.dims, data: t.data as Float32Array });
   }
-  return writeSafetensors(tensors, { format: "lipsc weights 1", model: model.name, modelHash: modelHash(model) });
+  return writeSafetensors(tensors, {
+    format: "lipsc weights 1",
+    model: model.name,
+    modelHash: modelHash(model),
+  });
 }
 
 /** Writes a file whole or not at all. */

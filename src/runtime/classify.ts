@@ -6,7 +6,12 @@ export interface Judged {
 }
 
 /** Sum of cross-entropies and number of right answers over the first `count` rows of logits [batch, classes]. */
-export function judge(logits: ArrayLike<number>, labels: ArrayLike<number>, classes: number, count: number): Judged {
+export function judge(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+  count: number,
+): Judged {
   let loss = 0;
   let correct = 0;
   for (let row = 0; row < count; row++) {
@@ -28,5 +33,7 @@ export function rank(logits: ArrayLike<number>): { label: number; probability: n
   const top = Math.max(...all);
   const weights = all.map((x) => Math.exp(x - top));
   const total = weights.reduce((a, b) => a + b, 0);
-  return weights.map((w, label) => ({ label, probability: w / total })).sort((a, b) => b.probability - a.probability);
+  return weights
+    .map((w, label) => ({ label, probability: w / total }))
+    .sort((a, b) => b.probability - a.probability);
 }

@@ -25,7 +25,12 @@ export async function evaluate(
     if (!filled.ok) return filled;
     const feeds = { ...Object.fromEntries(weights), [`data/${names.input}`]: filled.value.values };
     const logits = (await session.run(feeds))[names.output];
-    const judged = judge(logits.data, filled.value.labels.data, logits.dims[logits.dims.length - 1], filled.value.count);
+    const judged = judge(
+      logits.data,
+      filled.value.labels.data,
+      logits.dims[logits.dims.length - 1],
+      filled.value.count,
+    );
     loss += judged.loss;
     correct += judged.correct;
   }

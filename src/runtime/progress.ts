@@ -53,7 +53,11 @@ export async function openProgress(stream: NodeJS.WriteStream): Promise<Progress
   return plain((line) => stream.write(line + "\n"));
 }
 
-function live(update: ReturnType<typeof createLogUpdate>, write: (line: string) => void, stream: NodeJS.WriteStream): Progress {
+function live(
+  update: ReturnType<typeof createLogUpdate>,
+  write: (line: string) => void,
+  stream: NodeJS.WriteStream,
+): Progress {
   return {
     tick: (t) => {
       const share = t.steps === 0 ? 1 : t.step / t.steps;

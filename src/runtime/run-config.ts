@@ -35,7 +35,9 @@ export function resolveRecipe(model: Model, overrides: Overrides): Result<TrainC
   if (base.average) return refuse("average", "weight averages can't be run yet");
   if (base.precision !== "float32") return refuse(`precision: ${base.precision}`, "training runs in float32");
   const optimizer =
-    overrides.lr === null ? base.optimizer : { ...base.optimizer, args: { ...base.optimizer.args, lr: overrides.lr } };
+    overrides.lr === null
+      ? base.optimizer
+      : { ...base.optimizer, args: { ...base.optimizer.args, lr: overrides.lr } };
   return good({
     ...base,
     optimizer,

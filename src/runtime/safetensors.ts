@@ -32,10 +32,17 @@ const longestHeader = 100_000_000;
 
 /** Reads a whole file; `name` is what errors call it. Tensors are copies, aligned. */
 export function readSafetensors(bytes: Uint8Array, name: string): Result<SafetensorsFile> {
-  if (bytes.length < 8) return damaged(name, `it has ${bytes.length} bytes, a safetensors file begins with 8 for its header's length`);
+  if (bytes.length < 8)
+    return damaged(
+      name,
+      `it has ${bytes.length} bytes, a safetensors file begins with 8 for its header's length`,
+    );
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (length > longestHeader || 8 + length > bytes.length) {
-    return damaged(name, `its header should be ${length} bytes long, the file has ${bytes.length}: it is cut off, or not safetensors`);
+    return damaged(
+      name,
+      `its header should be ${length} bytes long, the file has ${bytes.length}: it is cut off, or not safetensors`,
+    );
   }
   let header: unknown;
   try {
@@ -51,7 +58,8 @@ export function readSafetensors(bytes: Uint8Array, name: string): Result<Safeten
   let metadata: Record<string, string> = {};
   for (const [key, entry] of Object.entries(header)) {
     if (key === "__metadata__") {
-      if (!isRecord(entry) || !Object.values(entry).every((v) => typeof v === "string")) return damaged(name, "its metadata are not texts");
+      if (!isRecord(entry) || !Object.values(entry).every((v) => typeof v === "string"))
+        return damaged(name, "its metadata are not texts");
       metadata = entry as Record<string, string>;
       continue;
     }
@@ -66,24 +74,34 @@ export function readSafetensors(bytes: Uint8Array, name: string): Result<Safeten
     if (from !== end) return damaged(name, "its tensors overlap or leave gaps");
     end = to;
   }
-  if (end !== body.length) return damaged(name, `it has ${body.length} bytes of tensors, its header speaks of ${end}`);
+  if (end !== body.length)
+    return damaged(name, `it has ${body.length} bytes of tensors, its header speaks of ${end}`);
   return good({ tensors, metadata });
 }
 
-function readTensor(entry: unknown, body: Uint8Array): { tensor: StoredTensor; range: [number, number] } | string {
+function readTensor(
+  entry: unknown,
+  body: Uint8Array,
+): { tensor: StoredTensor; range: [number, number] } | string {
   if (!isRecord(entry)) return "has no description";
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !(dtype in views)) return `has the dtype ${JSON.stringify(dtype)}, which isn't known here`;
+  if (typeof dtype !== "string" || !(dtype in views))
+    return `has the dtype ${JSON.stringify(dtype)}, which isn't known here`;
   if (!Array.isArray(shape) || !shape.every(isSize)) return "has no proper shape";
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) return "has no proper offsets";
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
+    return "has no proper offsets";
   const View = views[dtype as StoredDType];
   const [from, to] = offsets as [number, number];
   const count = (shape as number[]).reduce((a, b) => a * b, 1);
   if (to < from || to > body.length) return "lies outside the file";
-  if (count * View.BYTES_PER_ELEMENT !== to - from) return `has ${to - from} bytes, its shape [${shape.join(", ")}] needs ${count * View.BYTES_PER_ELEMENT}`;
+  if (count * View.BYTES_PER_ELEMENT !== to - from)
+    return `has ${to - from} bytes, its shape [${shape.join(", ")}] needs ${count * View.BYTES_PER_ELEMENT}`;
   // A Buffer's slice would share its memory and its alignment.
   const copy = new Uint8Array(body.subarray(from, to));
-  return { tensor: { dtype: dtype as StoredDType, shape: shape as number[], data: new View(copy.buffer) }, range: [from, to] };
+  return {
+    tensor: { dtype: dtype as StoredDType, shape: shape as number[], data: new View(copy.buffer) },
+    range: [from, to],
+  };
 }
 
 /** Bytes of a file with these tensors, in the given order; metadata are texts. */

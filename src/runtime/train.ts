@@ -8,7 +8,14 @@ import { buildTrainingGraph } from "../graph/training.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
 import { batchesPerEpoch, trainingBatches } from "./batches.ts";
-import { encodeCheckpoint, encodeWeights, findNotFinite, readCheckpoint, writeWhole, type Checkpoint } from "./checkpoint.ts";
+import {
+  encodeCheckpoint,
+  encodeWeights,
+  findNotFinite,
+  readCheckpoint,
+  writeWhole,
+  type Checkpoint,
+} from "./checkpoint.ts";
 import { augmentation } from "./data/augment.ts";
 import type { Data } from "./data/samples.ts";
 import type { Engine, HostTensor, Session } from "./engine.ts";
@@ -43,11 +50,21 @@ export interface TrainOutcome {
 /** Steps between lines of kind "step" in metrics.jsonl. */
 const metricInterval = 10;
 
-export async function train(plan: TrainPlan, progress: Progress, stopRequested: () => boolean): Promise<Result<TrainOutcome>> {
+export async function train(
+  plan: TrainPlan,
+  progress: Progress,
+  stopRequested: () => boolean,
+): Promise<Result<TrainOutcome>> {
   const { model, recipe, data } = plan;
   const perEpoch = batchesPerEpoch(data.train, recipe.batch);
   if (perEpoch === 0) {
-    return bad(diagnostic("too-few-samples", null, { data: data.train.name, count: data.train.count, batch: recipe.batch }));
+    return bad(
+      diagnostic("too-few-samples", null, {
+        data: data.train.name,
+        count: data.train.count,
+        batch: recipe.batch,
+      }),
+    );
   }
   const { steps, epochs } = lengthOf(recipe, perEpoch);
   const augment = augmentation(recipe.augment, data.train.shape);
@@ -66,8 +83,18 @@ export async function train(plan: TrainPlan, progress: Progress, stopRequested: 
   if (tester && !tester.ok) return tester;
 
   const { state: _, ...place } = start.value;
-  const loop = new Loop(plan, { steps, epochs, perEpoch }, session.value, tester?.value ?? null, place, progress);
-  const result = await loop.run(trainingBatches(data.train, recipe.batch, recipe.seed, augment), stopRequested);
+  const loop = new Loop(
+    plan,
+    { steps, epochs, perEpoch },
+    session.value,
+    tester?.value ?? null,
+    place,
+    progress,
+  );
+  const result = await loop.run(
+    trainingBatches(data.train, recipe.batch, recipe.seed, augment),
+    stopRequested,
+  );
   progress.done();
   await session.value.release();
   await tester?.value.release();
@@ -89,7 +116,8 @@ export function stateShapes(graph: Graph): Map<string, readonly number[]> {
 function startState(plan: TrainPlan, graph: Graph): Result<Checkpoint> {
   const shapes = stateShapes(graph);
   // A run that was killed before its first checkpoint begins again: the same seed gives the same start.
-  if (plan.resume && existsSync(plan.folder.checkpoint)) return readCheckpoint(plan.folder.checkpoint, plan.model, shapes);
+  if (plan.resume && existsSync(plan.folder.checkpoint))
+    return readCheckpoint(plan.folder.checkpoint, plan.model, shapes);
   const weights = initialise(plan.model, plan.recipe.seed);
   const state = new Map<string, HostTensor>();
   for (const [name, dims] of shapes) {
@@ -119,7 +147,14 @@ class Loop {
   /** The step of the last checkpoint on disk; −1: none yet. */
   private savedAt = -1;
 
-  constructor(plan: TrainPlan, length: Length, session: Session, tester: Session | null, start: Place, progress: Progress) {
+  constructor(
+    plan: TrainPlan,
+    length: Length,
+    session: Session,
+    tester: Session | null,
+    start: Place,
+    progress: Progress,
+  ) {
     this.plan = plan;
     this.length = length;
     this.session = session;
@@ -129,7 +164,10 @@ class Loop {
     if (start.step > 0) this.savedAt = start.step;
   }
 
-  async run(batches: ReturnType<typeof trainingBatches>, stopRequested: () => boolean): Promise<Result<TrainOutcome>> {
+  async run(
+    batches: ReturnType<typeof trainingBatches>,
+    stopRequested: () => boolean,
+  ): Promise<Result<TrainOutcome>> {
     const { plan, length } = this;
     const metrics = openMetrics(plan.folder.metrics, this.at.step);
     const began = performance.now();
@@ -141,7 +179,9 @@ class Loop {
     while (this.at.step < length.steps) {
       if (stopRequested()) {
         const saved = await this.save();
-        return saved.ok ? good({ steps: this.at.step, interrupted: true, seconds: seconds(), test: null }) : saved;
+        return saved.ok
+          ? good({ steps: this.at.step, interrupted: true, seconds: seconds(), test: null })
+          : saved;
       }
       const index = this.at.step;
       const epoch = Math.floor(index / length.perEpoch);
@@ -167,7 +207,16 @@ class Loop {
         secondsLeft: (length.steps - this.at.step) / perSecond,
       });
       if (this.at.step % metricInterval === 0) {
-        metrics.append({ kind: "step", step: this.at.step, epoch: epoch + 1, loss, accuracy, lr, gradNorm, seconds: seconds() });
+        metrics.append({
+          kind: "step",
+          step: this.at.step,
+          epoch: epoch + 1,
+          loss,
+          accuracy,
+          lr,
+          gradNorm,
+          seconds: seconds(),
+        });
       }
 
       const last = this.at.step === length.steps;
@@ -189,11 +238,18 @@ class Loop {
         });
         this.progress.line(
           `epoch ${String(epoch + 1).padStart(String(length.epochs).length)}/${length.epochs}  train loss ${trainLoss.toFixed(4)}  acc ${(100 * trainAccuracy).toFixed(1)} %` +
-            (test ? `  │  test loss ${test.loss.toFixed(4)}  acc ${(100 * test.accuracy).toFixed(1)} %` : "") +
+            (test
+              ? `  │  test loss ${test.loss.toFixed(4)}  acc ${(100 * test.accuracy).toFixed(1)} %`
+              : "") +
             `  │  ${formatSeconds((performance.now() - epochBegan) / 1000)}`,
         );
         epochBegan = performance.now();
-        this.at = { ...this.at, epochLoss: 0, epochCorrect: 0, bestAccuracy: Math.max(this.at.bestAccuracy, test?.accuracy ?? 0) };
+        this.at = {
+          ...this.at,
+          epochLoss: 0,
+          epochCorrect: 0,
+          bestAccuracy: Math.max(this.at.bestAccuracy, test?.accuracy ?? 0),
+        };
         const saved = await this.save();
         if (!saved.ok) return saved;
       } else if (plan.checkpointEvery !== null && this.at.step % plan.checkpointEvery === 0) {
@@ -202,7 +258,12 @@ class Loop {
       }
     }
     writeWhole(plan.folder.weights, encodeWeights(plan.model, await this.weights()));
-    return good({ steps: this.at.step, interrupted: false, seconds: seconds(), test: test ?? (await this.finalTest()) });
+    return good({
+      steps: this.at.step,
+      interrupted: false,
+      seconds: seconds(),
+      test: test ?? (await this.finalTest()),
+    });
   }
 
   /** Where a resumed run was already at its end. */
@@ -211,7 +272,11 @@ class Loop {
     return tested.ok ? tested.value : null;
   }
 
-  private async step(values: HostTensor, labels: HostTensor, lr: number): Promise<Result<{ loss: number; accuracy: number; gradNorm: number }>> {
+  private async step(
+    values: HostTensor,
+    labels: HostTensor,
+    lr: number,
+  ): Promise<Result<{ loss: number; accuracy: number; gradNorm: number }>> {
     const { plan, at } = this;
     const scalar = (x: number): HostTensor => ({ dtype: "f32", dims: [], data: Float32Array.of(x) });
     const outputs = await this.session.run({
@@ -224,11 +289,19 @@ class Loop {
     const metric = (name: string): number => outputs[`metric/${name}`].data[0];
     const loss = metric("loss");
     const gradNorm = metric("grad_norm");
-    for (const [what, value] of [["loss", loss], ["gradient", gradNorm]] as const) {
+    for (const [what, value] of [
+      ["loss", loss],
+      ["gradient", gradNorm],
+    ] as const) {
       if (!Number.isFinite(value)) return this.notFinite(what);
     }
     const accuracy = metric("accuracy");
-    this.at = { ...at, step: at.step + 1, epochLoss: at.epochLoss + loss, epochCorrect: at.epochCorrect + accuracy };
+    this.at = {
+      ...at,
+      step: at.step + 1,
+      epochLoss: at.epochLoss + loss,
+      epochCorrect: at.epochCorrect + accuracy,
+    };
     return good({ loss, accuracy, gradNorm });
   }
 
@@ -240,12 +313,20 @@ class Loop {
   private async test(): Promise<Result<Evaluation | null>> {
     const { model, data, recipe } = this.plan;
     if (!this.tester || !data.test) return good(null);
-    return evaluate(this.tester, await this.weights(), data.test, { input: model.inputs[0].name, output: model.outputs[0].name }, recipe.batch);
+    return evaluate(
+      this.tester,
+      await this.weights(),
+      data.test,
+      { input: model.inputs[0].name, output: model.outputs[0].name },
+      recipe.batch,
+    );
   }
 
   /** Parameters as they stand, by graph input name. */
   private async weights(): Promise<Map<string, HostTensor>> {
-    return new Map(Object.entries(await this.session.read(this.plan.model.weights.map((w) => `param/${w.path}`))));
+    return new Map(
+      Object.entries(await this.session.read(this.plan.model.weights.map((w) => `param/${w.path}`))),
+    );
   }
 
   /** Never puts a broken state over a good one. */

@@ -438,6 +438,8 @@ export class AstBuilder {
   }
 
   private span(start: number, end: number): Span {
-    return { file: this.file, start, end: Math.max(start, end) };
+    // Tokens that recovery put in have no place of their own.
+    if (Number.isNaN(start)) return this.here();
+    return { file: this.file, start, end: Number.isNaN(end) ? start : Math.max(start, end) };
   }
 }

@@ -11,6 +11,8 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "nod
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 
+import { sizeLimit } from "../../src/syntax/parse.ts";
+
 const root = join(import.meta.dirname, "..", "..");
 
 export interface GoldenCase {
@@ -47,6 +49,8 @@ export function buildCommand(): string {
   const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
   execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", join(out, "dist")], { stdio: "inherit" });
   cpSync(join(root, "src", "std"), join(out, "dist", "src", "std"), { recursive: true });
+  // A file that is too large to be read; cases name it.
+  writeFileSync(join(out, "large.lips"), `lips 1\n${"// nothing\n".repeat(sizeLimit / 10)}`);
   writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }));
   return join(out, "dist", "src", "cli", "main.js");
 }

@@ -56,8 +56,9 @@ export interface Golden {
   /** By PyTorch's autograd in float64 (scripts/golden-gradients.py). */
   readonly gradients: ReadonlyMap<string, StoredTensor>;
   /**
-   * As the released file has them. Behind the two convolutional branches they are not the gradients of its own loss:
-   * central differences differ from them by up to 100 %, and agree with `gradients` (golden.test.ts shows both).
+   * As the released file has them. Behind the two convolutional branches they are not the gradients of its
+   * own loss: central differences differ from them by up to 100 %, and agree with `gradients` (golden.test.ts
+   * shows both).
    */
   readonly released: ReadonlyMap<string, StoredTensor>;
   /** [batch, h, w, c], from the file's NCHW. */

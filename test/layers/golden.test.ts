@@ -22,7 +22,13 @@ function build(): Graph {
   const batch = golden.labels.length;
   const params = parameterInputs(builder, model);
   const inputs = dataInputs(builder, model, batch);
-  const lowered = lowerModel(builder, model, { batch, training: false, inputs, weights: params, random: null });
+  const lowered = lowerModel(builder, model, {
+    batch,
+    training: false,
+    inputs,
+    weights: params,
+    random: null,
+  });
   if (!lowered.ok) throw new Error(lowered.problem.message);
   const logits = lowered.value.get(model.outputs[0].value);
   if (!logits) throw new Error("logits were not computed");
@@ -105,7 +111,11 @@ describe("the authors' released LipsFormer", () => {
     const { outputs } = graph;
     const lossOnly: Graph = { ...graph, outputs: outputs.filter((o) => o.name === "loss") };
     const analytic = interpret(graph, feeds);
-    const behind = ["lips_block.1.1.depthwise_conv_2.bias", "lips_block.1.1.linear.bias", "patch_embed.conv.bias"];
+    const behind = [
+      "lips_block.1.1.depthwise_conv_2.bias",
+      "lips_block.1.1.linear.bias",
+      "patch_embed.conv.bias",
+    ];
     for (const path of behind) {
       const { data } = feeds[`param/${path}`];
       const [before, h] = [data[1], 1e-5];
@@ -125,12 +135,17 @@ describe("the authors' released LipsFormer", () => {
     if (!engine.ok) throw new Error(engine.problem.message);
     const session = await engine.value.open(graph);
     if (!session.ok) throw new Error(session.problem.message);
-    const f32 = (dims: readonly number[], data: ArrayLike<number>): HostTensor => ({ dtype: "f32", dims, data: Float32Array.from(data) });
+    const f32 = (dims: readonly number[], data: ArrayLike<number>): HostTensor => ({
+      dtype: "f32",
+      dims,
+      data: Float32Array.from(data),
+    });
     const feeds: Record<string, HostTensor> = {
       "data/image": f32(golden.input.shape, golden.input.data),
       labels: { dtype: "i32", dims: [golden.labels.length], data: Int32Array.from(golden.labels) },
     };
-    for (const weight of model.weights) feeds[`param/${weight.path}`] = f32(weight.shape, stored(weight.path));
+    for (const weight of model.weights)
+      feeds[`param/${weight.path}`] = f32(weight.shape, stored(weight.path));
     const outputs = await session.value.run(feeds);
     await session.value.release();
     const found = compare(outputs as Record<string, { data: Float32Array }>);
@@ -145,7 +160,8 @@ function feeds64(): Record<string, Array64> {
     "data/image": array64(golden.input.shape, golden.input.data),
     labels: array64([golden.labels.length], golden.labels),
   };
-  for (const weight of model.weights) feeds[`param/${weight.path}`] = array64(weight.shape, stored(weight.path));
+  for (const weight of model.weights)
+    feeds[`param/${weight.path}`] = array64(weight.shape, stored(weight.path));
   return feeds;
 }
 

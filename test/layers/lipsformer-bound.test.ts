@@ -39,8 +39,15 @@ function bound(model: Model, table: ReadonlyMap<string, Layer> = layers, oracle 
 function withConstant(of: (q: number, k: number, v: number) => number): ReadonlyMap<string, Layer> {
   const attend = layers.get("Attend");
   if (!attend || "none" in attend.rules) throw new Error("Attend has a rule");
-  const gain = (context: { readonly outputs: readonly (readonly number[])[] }, [q, k, v]: readonly Gain[]) => {
-    const entries = [0, 1, 2].flatMap((p) => [of(q.entries[3 * p], k.entries[3 * p], v.entries[3 * p]), Infinity, Infinity]);
+  const gain = (
+    context: { readonly outputs: readonly (readonly number[])[] },
+    [q, k, v]: readonly Gain[],
+  ) => {
+    const entries = [0, 1, 2].flatMap((p) => [
+      of(q.entries[3 * p], k.entries[3 * p], v.entries[3 * p]),
+      Infinity,
+      Infinity,
+    ]);
     const why = { text: "l2 only", path: null, because: [] };
     return [{ gain: closeValue(gainOf(entries, why), context.outputs[0]), rule: "constant" }];
   };
@@ -73,7 +80,8 @@ describe("LipsFormer-Swin-Tiny at init, l2, all spectral norms 1, eps 1", () => 
   });
 
   it("counts the tables of positions as they start", () => {
-    const starts: WeightOracle = (weight, phase) => (weight.path.endsWith(".position") ? weightFacts(weight, phase) : ones(weight, phase));
+    const starts: WeightOracle = (weight, phase) =>
+      weight.path.endsWith(".position") ? weightFacts(weight, phase) : ones(weight, phase);
     const counted = bound(swin(1), layers, starts);
     expect(counted).toBeGreaterThan(bound(swin(1)) + 0.01);
     expect(counted).toBeLessThan(2.2);
@@ -88,7 +96,10 @@ describe("the released form", () => {
   });
 
   it("has no bound on an unbounded domain, with both reasons in the chain", () => {
-    const open: Model = { ...model, inputs: model.inputs.map((input) => ({ ...input, domain: { kind: "unbounded" } })) };
+    const open: Model = {
+      ...model,
+      inputs: model.inputs.map((input) => ({ ...input, domain: { kind: "unbounded" } })),
+    };
     const gain = new Analysis(open, "init").from(open.inputs[0].value).gain(open.outputs[0].value);
     expect(entry(gain, "l2", "l2")).toBe(Infinity);
     const chain = JSON.stringify(gain.why);

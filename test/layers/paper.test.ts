@@ -2,12 +2,25 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ourConstant, paperConstant, type CosineAttention } from "../../src/gain/paper/lipsformer.ts";
 
-const swin: CosineAttention = { tokens: 49, tau: 10, nu: 1, eps: 1, valueEps: 1, query: 1, key: 1, value: 1, offsets: 0 };
+const swin: CosineAttention = {
+  tokens: 49,
+  tau: 10,
+  nu: 1,
+  eps: 1,
+  valueEps: 1,
+  query: 1,
+  key: 1,
+  value: 1,
+  offsets: 0,
+};
 
 describe("the LipsFormer paper's theorem beside ours", () => {
   it("is the formula of the paper", () => {
     expect(paperConstant(swin)).toBe(2 * 49 * 48 * 10 + 2 * 48 * 10 + 2 * 49);
-    expect(paperConstant({ ...swin, tau: 1, eps: 0.25, valueEps: 0.25, nu: 3, key: 2 })).toBeCloseTo(6 * (2 * 49 * 48 * 2 + 96 + 98), 9);
+    expect(paperConstant({ ...swin, tau: 1, eps: 0.25, valueEps: 0.25, nu: 3, key: 2 })).toBeCloseTo(
+      6 * (2 * 49 * 48 * 2 + 96 + 98),
+      9,
+    );
   });
 
   it("ours is smaller by at least 100 times on 49-token windows", () => {

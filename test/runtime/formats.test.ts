@@ -18,7 +18,18 @@ const tensors = (): Map<string, StoredTensor> =>
 function npy(descr: string, shape: number[], data: Uint8Array): Uint8Array {
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(", ")}${shape.length === 1 ? "," : ""}), }`;
   const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + "\n";
-  const head = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 255, header.length >> 8]);
+  const head = Buffer.from([
+    0x93,
+    0x4e,
+    0x55,
+    0x4d,
+    0x50,
+    0x59,
+    1,
+    0,
+    header.length & 255,
+    header.length >> 8,
+  ]);
   return Buffer.concat([head, Buffer.from(header, "latin1"), data]);
 }
 
@@ -63,7 +74,10 @@ describe("safetensors", () => {
 describe("npy", () => {
   it("reads float32 and int64 arrays", () => {
     const f = parseNpy(npy("<f4", [2, 2], new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer)), "x.npy");
-    expect(f.ok && [f.value.shape, [...f.value.data]]).toEqual([[2, 2], [1, 2, 3, 4]]);
+    expect(f.ok && [f.value.shape, [...f.value.data]]).toEqual([
+      [2, 2],
+      [1, 2, 3, 4],
+    ]);
     const i = parseNpy(npy("<i8", [2], new Uint8Array(BigInt64Array.of(3n, -4n).buffer)), "y.npy");
     expect(i.ok && [...i.value.data]).toEqual([3n, -4n]);
   });
@@ -85,7 +99,10 @@ describe("IDX", () => {
     const plain = idx([2, 2], [1, 2, 3, 4]);
     for (const bytes of [plain, gzipSync(plain)]) {
       const file = parseIdx(bytes, "t");
-      expect(file.ok && [file.value.dims, [...file.value.data]]).toEqual([[2, 2], [1, 2, 3, 4]]);
+      expect(file.ok && [file.value.dims, [...file.value.data]]).toEqual([
+        [2, 2],
+        [1, 2, 3, 4],
+      ]);
     }
   });
 
@@ -103,7 +120,9 @@ describe("IDX", () => {
     const data = readIdxFolder("specs/data/fashion-mnist-mini", "Fashion-MNIST", null);
     expect(data.ok).toBe(true);
     if (!data.ok) return;
-    expect([data.value.train.count, data.value.test?.count, data.value.train.classes]).toEqual([5000, 1000, 10]);
+    expect([data.value.train.count, data.value.test?.count, data.value.train.classes]).toEqual([
+      5000, 1000, 10,
+    ]);
     const values = new Float32Array(2 * 784);
     const labels = new Int32Array(2);
     await data.value.train.fill([0, 4999], values, labels);

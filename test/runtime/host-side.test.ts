@@ -7,7 +7,13 @@ import { byteImages } from "../../src/runtime/data/idx.ts";
 import { formatSeconds } from "../../src/runtime/progress.ts";
 import { generator, permutation } from "../../src/runtime/random.ts";
 
-const samples = byteImages("t", Uint8Array.from({ length: 40 }, (_, i) => i), Int32Array.from({ length: 10 }, (_, i) => i), [2, 2, 1], null);
+const samples = byteImages(
+  "t",
+  Uint8Array.from({ length: 40 }, (_, i) => i),
+  Int32Array.from({ length: 10 }, (_, i) => i),
+  [2, 2, 1],
+  null,
+);
 
 describe("the order of samples", () => {
   it("is a permutation, the same for the same seeds and another for others", () => {
@@ -24,7 +30,8 @@ describe("the order of samples", () => {
 
   it("doesn't prefer a place: mean position of each sample is near the middle", () => {
     const sums = new Float64Array(20);
-    for (let seed = 0; seed < 4000; seed++) permutation(20, seed).forEach((sample, place) => (sums[sample] += place));
+    for (let seed = 0; seed < 4000; seed++)
+      permutation(20, seed).forEach((sample, place) => (sums[sample] += place));
     for (const sum of sums) expect(Math.abs(sum / 4000 - 9.5)).toBeLessThan(0.5);
   });
 
@@ -60,14 +67,21 @@ describe("batches", () => {
 
 describe("augmentation", () => {
   it("flips and shifts whole images, seeded", () => {
-    const apply = augmentation([{ name: "flip", args: {} }, { name: "crop", args: { padding: 1 } }], [3, 3, 1]);
+    const apply = augmentation(
+      [
+        { name: "flip", args: {} },
+        { name: "crop", args: { padding: 1 } },
+      ],
+      [3, 3, 1],
+    );
     if (typeof apply !== "function") throw new Error("no augmentation");
     const image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
     const allowed = new Set<string>();
     for (const flip of [false, true]) {
       for (const dy of [-1, 0, 1]) {
         for (const dx of [-1, 0, 1]) {
-          const at = (y: number, x: number): number => (y < 0 || y > 2 || x < 0 || x > 2 ? 0 : image[3 * y + (flip ? 2 - x : x)]);
+          const at = (y: number, x: number): number =>
+            y < 0 || y > 2 || x < 0 || x > 2 ? 0 : image[3 * y + (flip ? 2 - x : x)];
           allowed.add([0, 1, 2].flatMap((y) => [0, 1, 2].map((x) => at(y + dy, x + dx))).join());
         }
       }
@@ -90,7 +104,9 @@ describe("augmentation", () => {
 describe("judging logits", () => {
   it("agrees with the definition of cross-entropy", () => {
     const logits = [1, 2, 0.5, 3, -1, 0];
-    const expected = -Math.log(Math.exp(2) / (Math.exp(1) + Math.exp(2) + Math.exp(0.5))) - Math.log(Math.exp(-1) / (Math.exp(3) + Math.exp(-1) + 1));
+    const expected =
+      -Math.log(Math.exp(2) / (Math.exp(1) + Math.exp(2) + Math.exp(0.5))) -
+      Math.log(Math.exp(-1) / (Math.exp(3) + Math.exp(-1) + 1));
     const { loss, correct } = judge(logits, [1, 1], 3, 2);
     expect(loss).toBeCloseTo(expected, 12);
     expect(correct).toBe(1);
@@ -108,5 +124,10 @@ describe("judging logits", () => {
 });
 
 it("shows times as clocks", () => {
-  expect([formatSeconds(5), formatSeconds(65), formatSeconds(3661), formatSeconds(Infinity)]).toEqual(["0:05", "1:05", "1:01:01", "–"]);
+  expect([formatSeconds(5), formatSeconds(65), formatSeconds(3661), formatSeconds(Infinity)]).toEqual([
+    "0:05",
+    "1:05",
+    "1:01:01",
+    "–",
+  ]);
 });

@@ -9,10 +9,15 @@ import { decode, readImageFolder } from "../../src/runtime/data/images.ts";
 async function folder(): Promise<string> {
   const root = mkdtempSync(join(tmpdir(), "lipsc-images-"));
   for (const part of ["train", "test"]) {
-    for (const [name, level] of [["bright", 200], ["dark", 50]] as const) {
+    for (const [name, level] of [
+      ["bright", 200],
+      ["dark", 50],
+    ] as const) {
       mkdirSync(join(root, part, name), { recursive: true });
       for (let i = 0; i < 3; i++) {
-        const image = sharp({ create: { width: 20, height: 10, channels: 3, background: { r: level, g: level, b: level } } });
+        const image = sharp({
+          create: { width: 20, height: 10, channels: 3, background: { r: level, g: level, b: level } },
+        });
         await image.toFile(join(root, part, name, i === 0 ? "a.jpg" : `${i}.png`));
       }
     }

@@ -41,17 +41,28 @@ export function collect(model: Model): ModelReport {
     if (!analysis) analyses.set(phase, (analysis = new Analysis(model, phase)));
     return analysis;
   };
-  const batch = model.train?.batch ?? 1;
+  if (model.solve) return unsolved(model, analysisOf);
   return {
-    model,
-    parameters: countParameters(model),
-    macs: countMacs(model),
-    batch,
-    activations: activationBytes(model, batch),
+    ...costsOf(model),
     matrices: phases.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
     verdicts: model.claims.map((claim) => verdictOf(claim, analysisOf)),
     analysisOf,
   };
+}
+
+/** A model with an unknown number holds a stand-in for it: nothing is proven of it. */
+function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): ModelReport {
+  const why: Reason = { text: "the model holds a number that `solve` has not found yet", path: null, because: [] };
+  const upper = new Array<number>(9).fill(Infinity);
+  const matrices = phases.flatMap((phase) => matricesOf(analysisOf(phase), phase).map((matrix) => ({ ...matrix, upper, why })));
+  const verdicts = model.claims.map((claim): Verdict => ({ claim, status: "open", upper: Infinity, why, exceeded: false }));
+  return { ...costsOf(model), matrices, verdicts, analysisOf };
+}
+
+function costsOf(model: Model): Pick<ModelReport, "model" | "parameters" | "macs" | "batch" | "activations"> {
+  const batch = model.train?.batch ?? 1;
+  const activations = activationBytes(model, batch);
+  return { model, parameters: countParameters(model), macs: countMacs(model), batch, activations };
 }
 
 function matricesOf(analysis: Analysis, phase: Matrix["phase"]): Matrix[] {

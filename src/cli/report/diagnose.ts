@@ -2,7 +2,7 @@
 import type { Diagnostics } from "../../diagnostics/diagnostic.ts";
 import type { Verdict } from "../../gain/claims.ts";
 import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
-import type { Reason } from "../../gain/gain.ts";
+import { overflowed, type Reason } from "../../gain/gain.ts";
 import { fixesOf, linksOf } from "../../gain/reasons.ts";
 import type { Model, Node, Norm, ValueId } from "../../model/model.ts";
 import type { Span } from "../../text/source.ts";
@@ -14,6 +14,11 @@ const longest = 6;
 
 export function diagnose(report: ModelReport, sources: Sources, diagnostics: Diagnostics): void {
   const { model, verdicts } = report;
+  if (model.solve) {
+    const { low, high, span } = model.solve;
+    diagnostics.report("solve-not-available", span, { model: model.name, low: showLimit(low), high: showLimit(high) });
+    return;
+  }
   const spans = spansOf(model);
   // A clause in a block is checked at every instance and told once, by its worst one.
   const byClause = new Map<string, Verdict[]>();
@@ -127,6 +132,9 @@ function sentence(text: string, places: string): string {
 
 function helpOf(why: Reason): string {
   const fixes = fixesOf(why).slice(0, 4);
+  if (linksOf(why).every((link) => link.text === overflowed.text)) {
+    return "smaller factors: `CenterNorm` in place of LayerNorm, a smaller tau, a larger eps, a smaller alpha";
+  }
   if (fixes.length === 0) return "a layer with a proven rule in its place; the table of layers is in docs/gains.md";
   return fixes.map((fix) => `\`${fix}\``).join(", or ");
 }
@@ -189,13 +197,22 @@ export function placeText(node: Node, model: Model, sources: Sources): string {
 /** Layers that divide by a length guarded by an ε alone. */
 const throughEps = new Set(["LayerNorm", "RMSNorm", "UnitNorm"]);
 
-/** Each line with such a layer is told once. */
+/** Told once for a model and a size of ε, with the other lines beside. */
 function tellEpsilons(report: ModelReport, diagnostics: Diagnostics): void {
+  const groups = new Map<string, { layer: string; eps: number; spans: Span[] }>();
   for (const node of report.analysisOf("init").cautions.keys()) {
     const { eps } = node.config;
     if (!throughEps.has(node.layer) || typeof eps !== "number") continue;
-    const names = { layer: node.layer, eps: showLimit(Number(eps.toPrecision(6))), factor: showFactor(1 / Math.sqrt(eps)) };
-    diagnostics.report("layernorm-epsilon", placeIn(node, report.model), names);
+    const group = groups.get(`${node.layer} ${eps}`) ?? { layer: node.layer, eps, spans: [] };
+    const span = placeIn(node, report.model);
+    if (!group.spans.some((s) => s.file === span.file && s.start === span.start)) group.spans.push(span);
+    groups.set(`${node.layer} ${eps}`, group);
+  }
+  for (const { layer, eps, spans } of groups.values()) {
+    const [first, ...others] = spans;
+    const related = others.map((span) => ({ span, message: "and here" }));
+    const names = { layer, eps: showLimit(Number(eps.toPrecision(6))), factor: showFactor(1 / Math.sqrt(eps)) };
+    diagnostics.report("layernorm-epsilon", first, names, { related });
   }
 }
 

@@ -128,7 +128,7 @@ function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint): stri
   const rows = [...groups.values()].map((group) => {
     const worst = group.reduce((a, b) => (rank(b) > rank(a) || (rank(b) === rank(a) && !(b.upper <= a.upper)) ? b : a));
     const mark = worst.status === "proven" ? paint("good", "✓") : worst.status === "open" ? paint("name", "○") : paint("bad", "✗");
-    const found = worst.status === "open" ? "open: needs a checkpoint" : Number.isFinite(worst.upper) ? `proven ${showBound(worst.upper)}` : "no bound";
+    const found = worst.status === "open" ? `open: ${worst.claim.phase === "checkpoint" ? "needs a checkpoint" : "holds an unknown number"}` : Number.isFinite(worst.upper) ? `proven ${showBound(worst.upper)}` : "no bound";
     const places = group.length > 1 ? `${group.length} instances, worst ` : "";
     return [mark, `${phaseName(worst.claim.phase)}: ${worst.claim.text}`, places + found, paint("dim", `line ${lineOf(worst.claim.span, sources)}`)];
   });

@@ -1,13 +1,15 @@
 /**
- * The bound of the LipsFormer paper for its own attention, beside ours: for `check --explain-bound` only, no claim rests on it.
+ * The bound of the LipsFormer paper for its own attention, beside ours: for `check --explain-bound` only, no
+ * claim rests on it.
  *
- * Qi, Wang, Chen, Shi, Zhang (ICLR 2023, arXiv 2304.09856), the theorem on scaled cosine similarity attention, one head of N
- * tokens, rows of q, k and v divided by √(‖·‖² + ε), logits τ·q̂·k̂, output ν·P·v̂:
+ * Qi, Wang, Chen, Shi, Zhang (ICLR 2023, arXiv 2304.09856), the theorem on scaled cosine similarity
+ * attention, one head of N tokens, rows of q, k and v divided by √(‖·‖² + ε), logits τ·q̂·k̂, output ν·P·v̂:
  *   2N(N−1)·ντ·ε^(−½)·‖W_K‖ + 2(N−1)·ντ·ε^(−½)·‖W_Q‖ + 2N·ν·ε^(−½)·‖W_V‖   (l2 → l2).
  *
- * Ours for the same layer is ν·ε^(−½)·√(τ²‖W_Q‖² + min(c, N/2)·τ²‖W_K‖² + c·‖W_V‖²) (layers/attend/gain.ts), c ≤ N. It is never
- * larger for N ≥ 2, because √(a² + b² + d²) ≤ a + b + d and, term by term, 1 ≤ 2(N−1), √(N/2) ≤ 2N(N−1), √N ≤ 2N. For N = 1 both
- * score terms are 0 and 1 ≤ 2. The comparison is of the l2 norm and one head; in the token norm √H would make it false.
+ * Ours for the same layer is ν·ε^(−½)·√(τ²‖W_Q‖² + min(c, N/2)·τ²‖W_K‖² + c·‖W_V‖²) (layers/attend/gain.ts),
+ * c ≤ N. It is never larger for N ≥ 2, because √(a² + b² + d²) ≤ a + b + d and, term by term, 1 ≤ 2(N−1),
+ * √(N/2) ≤ 2N(N−1), √N ≤ 2N. For N = 1 both score terms are 0 and 1 ≤ 2. The comparison is of the l2 norm and
+ * one head; in the token norm √H would make it false.
  */
 import { visibleTokens, softmaxFacts } from "../../layers/attend/softmax.ts";
 import type { AttendConfig } from "../../layers/attend/config.ts";
@@ -39,7 +41,11 @@ export interface CosineAttention {
 export function paperConstant(layer: CosineAttention): number {
   const { tokens: n, tau, nu, eps, valueEps, query, key, value } = layer;
   const score = (Math.abs(nu) * Math.abs(tau)) / Math.sqrt(eps);
-  return 2 * n * (n - 1) * score * key + 2 * (n - 1) * score * query + ((2 * n * Math.abs(nu)) / Math.sqrt(valueEps)) * value;
+  return (
+    2 * n * (n - 1) * score * key +
+    2 * (n - 1) * score * query +
+    ((2 * n * Math.abs(nu)) / Math.sqrt(valueEps)) * value
+  );
 }
 
 /** Our constant for the same layer, l2 → l2, by the rules of Attend. */
@@ -50,11 +56,19 @@ export function ourConstant(layer: CosineAttention): number {
   const softmax = softmaxFacts(visibleTokens({ kind: "global" }, false, shape, shape), spread);
   const setting = { heads: 1, softmax };
   // Perturbations of the input have l2 norm 1; a token's is no larger.
-  const reach = (sigma: number): { l2: number; token: number; linf: number } => ({ l2: sigma, token: sigma, linf: sigma });
+  const reach = (sigma: number): { l2: number; token: number; linf: number } => ({
+    l2: sigma,
+    token: sigma,
+    linf: sigma,
+  });
   const score = softmax.fixed ? still : cosinePath(Math.abs(tau), eps, reach(query), reach(key), setting);
   const slope = guardGain("root", valueEps);
   const values = valuePath(reach(value), setting);
-  const scaled = { head: mulUp(slope, values.head), token: mulUp(slope, values.token), l2: mulUp(slope, values.l2) };
+  const scaled = {
+    head: mulUp(slope, values.head),
+    token: mulUp(slope, values.token),
+    l2: mulUp(slope, values.l2),
+  };
   return hypotMoved(Math.abs(nu), score, scaled).l2;
 }
 

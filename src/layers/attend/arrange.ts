@@ -3,13 +3,20 @@ import type { Builder, Tensor } from "../../graph/builder.ts";
 import { groupsOf, sizeOf, type Partition } from "./regions.ts";
 
 /**
- * x seen with axes `dims`, permuted by `order`, as `shape`. Axes of size 1 are left out and axes that stay neighbours
- * are joined first, so that engines see a transpose of the lowest possible rank, or none.
+ * x seen with axes `dims`, permuted by `order`, as `shape`. Axes of size 1 are left out and axes that stay
+ * neighbours are joined first, so that engines see a transpose of the lowest possible rank, or none.
  */
-export function permute(b: Builder, x: Tensor, dims: readonly number[], order: readonly number[], shape: readonly number[]): Tensor {
+export function permute(
+  b: Builder,
+  x: Tensor,
+  dims: readonly number[],
+  order: readonly number[],
+  shape: readonly number[],
+): Tensor {
   const axes = order.filter((axis) => dims[axis] !== 1);
   const runs: number[][] = [];
-  const between = (from: number, to: number): boolean => dims.slice(from + 1, to).every((n) => n === 1) && to > from;
+  const between = (from: number, to: number): boolean =>
+    dims.slice(from + 1, to).every((n) => n === 1) && to > from;
   for (const axis of axes) {
     const run = runs[runs.length - 1];
     if (run && between(run[run.length - 1], axis)) run.push(axis);
@@ -17,7 +24,10 @@ export function permute(b: Builder, x: Tensor, dims: readonly number[], order: r
   }
   const inOrder = [...runs].sort((a, c) => a[0] - c[0]);
   const sizes = inOrder.map((run) => run.reduce((n, axis) => n * dims[axis], 1));
-  const turned = b.transpose(b.reshape(x, sizes), runs.map((run) => inOrder.indexOf(run)));
+  const turned = b.transpose(
+    b.reshape(x, sizes),
+    runs.map((run) => inOrder.indexOf(run)),
+  );
   return b.reshape(turned, shape);
 }
 
@@ -43,7 +53,13 @@ export function intoHeads(b: Builder, x: Tensor, batch: number, p: Partition, he
 }
 
 /** [batch·groups, heads, tokens, d] → [batch, positions…, heads·d]. */
-export function fromHeads(b: Builder, x: Tensor, batch: number, p: Partition, shape: readonly number[]): Tensor {
+export function fromHeads(
+  b: Builder,
+  x: Tensor,
+  batch: number,
+  p: Partition,
+  shape: readonly number[],
+): Tensor {
   const [, heads, , width] = x.shape;
   const { sizes, groups, tokens } = cut(p);
   const order = [0, ...groups, 5, ...tokens, 6];
@@ -56,11 +72,22 @@ export function intoImages(b: Builder, x: Tensor, batch: number, p: Partition): 
   const channels = x.shape[x.shape.length - 1];
   const { sizes, groups, tokens } = cut(p);
   const order = [0, ...groups, 5, ...tokens];
-  return permute(b, x, [batch, ...sizes, channels], order, [batch * groupsOf(p), channels, p.rows, p.columns]);
+  return permute(b, x, [batch, ...sizes, channels], order, [
+    batch * groupsOf(p),
+    channels,
+    p.rows,
+    p.columns,
+  ]);
 }
 
 /** [batch·groups, c, rows, columns] → [batch, positions…, c]. */
-export function fromImages(b: Builder, x: Tensor, batch: number, p: Partition, shape: readonly number[]): Tensor {
+export function fromImages(
+  b: Builder,
+  x: Tensor,
+  batch: number,
+  p: Partition,
+  shape: readonly number[],
+): Tensor {
   const channels = x.shape[1];
   const { sizes, groups, tokens } = cut(p);
   const order = [0, ...groups, 5, ...tokens];

@@ -7,14 +7,18 @@ export type ScoreConfig =
   /** scale · q·k */
   | { readonly kind: "dot"; readonly scale: Coefficient }
   /** tau · q̂·k̂, with ẑ = z/√(‖z‖² + eps) (root) or z/max(‖z‖, eps) (max), per head */
-  | { readonly kind: "cosine"; readonly tau: Coefficient; readonly eps: number; readonly guard: "root" | "max" }
+  | {
+      readonly kind: "cosine";
+      readonly tau: Coefficient;
+      readonly eps: number;
+      readonly guard: "root" | "max";
+    }
   /** −scale · ‖q − k‖²; null: a scale that depends on the whole input (LRFormer), known by name only */
   | { readonly kind: "distance"; readonly scale: Coefficient | null };
 
 /** What is averaged: the values as they are, or nu · v/√(‖v‖² + eps) per head. */
 export type ValuesConfig =
-  | { readonly kind: "raw" }
-  | { readonly kind: "unit"; readonly nu: Coefficient; readonly eps: number };
+  { readonly kind: "raw" } | { readonly kind: "unit"; readonly nu: Coefficient; readonly eps: number };
 
 // Types and not interfaces below: Config asks for an index signature, which interfaces lack.
 

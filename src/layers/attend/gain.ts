@@ -1,27 +1,42 @@
 /**
- * Gain and range of `Attend`: the score path (score-*.ts) and the value path (paths.ts) put together, rule by rule, and
- * the reasons where there is no proof. Notation and the passage from derivatives to gains: paths.ts.
+ * Gain and range of `Attend`: the score path (score-*.ts) and the value path (paths.ts) put together, rule by rule,
+ * and the reasons where there is no proof. Notation, and the way from derivatives to gains: paths.ts.
  *
- * **Raw values** on a range, R°_v the largest distance of a value token from one constant token (per head it is no larger):
- *   ‖δo_ih‖ ≤ V_ih + R°_v·S_ih;  Minkowski over heads and queries gives V + R°_v·S in each path, and linf: an entry of the value
- *   path is a mean of δv's entries, so Gv[linf] + R°_v·S.head. (c2, d.)
+ * **Raw values** on a range, R°_v the largest distance of a value token from one constant token (a head's part is no
+ * further away): ‖δo_ih‖ ≤ V_ih + R°_v·S_ih. By Minkowski over heads and queries each path is V + R°_v·S. linf: an
+ * entry of the value path is a mean of entries of δv, so Gv[linf] + R°_v·S.head.
  *
- * **Unit values**, v̂ = ν·v/√(‖v‖² + ε) per head: with m_i = Σ_j P_ij‖v̂_j/ν‖² ≤ 1,
- *   score path ≤ |ν|·S_ih·√m_i (std_P(v̂)² ≤ E‖v̂‖²), value path: ‖δv̂_j‖ ≤ |ν|√((1 − ‖v̂_j/ν‖²)/ε)‖δv_j‖ (score-cosine.ts), so by
- *   Cauchy-Schwarz Σ_j P_ij‖δv̂_j‖ ≤ |ν|√((1 − m_i)/ε)·V_ih;  √m·S + √(1 − m)·V/√ε ≤ √(S² + V²/ε):
- *   ‖δo_ih‖ ≤ |ν|·√(S_ih² + V_ih²/ε), and squares add over heads and queries: each path |ν|·√(S² + V²/ε). (c1; ε of the score and
- *   ε of the values may differ.) linf: an entry belongs to one head.
+ * **Unit values**, v̂ = v/√(‖v‖² + ε) per head, times ν. With m_i = Σ_j P_ij‖v̂_j‖² ≤ 1:
+ *   score path: at most |ν|·S_ih·√m_i, because std_P(v̂)² ≤ E_P‖v̂‖²;
+ *   value path: ‖δv̂_j‖ ≤ √((1 − ‖v̂_j‖²)/ε)·‖δv_j‖ (score-cosine.ts), so by Cauchy-Schwarz
+ *               |ν|Σ_j P_ij‖δv̂_j‖ ≤ |ν|√((1 − m_i)/ε)·V_ih;
+ *   together:   √m·S + √(1 − m)·V/√ε ≤ √(S² + V²/ε), so ‖δo_ih‖ ≤ |ν|·√(S_ih² + V_ih²/ε).
+ * Squares add over heads and queries: each path is |ν|·√(S² + V²/ε). The ε of the values need not be that of the
+ * score. linf: an entry belongs to one head, so the path of one head.
  *
- * So for the paper's layer, τ = |τ|: token→token |ν|√H·√(τ²max(Gq, Gk)² + Gv²)/√ε; l2→l2
- *   |ν|·√(τ²Gq² + min(c, N/2)·τ²Gk² + c·Gv²)/√ε; l2→token |ν|·√(τ²Gq² + ½τ²Gk² + Gv²)/√ε.
+ * For the paper's layer, where both are normed with one ε, that is
+ *   token→token  |ν|√H·√(τ²·max(Gq, Gk)² + Gv²)/√ε,
+ *   l2→l2        |ν|·√(τ²Gq² + min(c, N/2)·τ²Gk² + c·Gv²)/√ε,
+ *   l2→token     |ν|·√(τ²Gq² + ½τ²Gk² + Gv²)/√ε.
  *
- * One key: P is constant, S = 0. τ, ν, β and scale enter by absolute value, per head by the largest. N is part of the fact.
+ * One visible key: P is constant, S = 0. τ, ν, β and scale enter by absolute value, per head by the largest.
+ * N, the tokens of a region, is part of the fact.
  *
- * **Range**: o_ih is a mean of (unit) values: ‖o_ih‖ ≤ R_v (|ν| for unit values, whose norm is < 1), joined √H times that, in l2
- * √c·R_v,l2; entries stay between the values' smallest and largest; o_ih − t_h is a mean of v_jh − t_h. (a6, b2.)
+ * **Range**: o_ih is a mean of (unit) values, so ‖o_ih‖ ≤ R_v (|ν| for unit values, whose norm is below 1); joined √H
+ * times that; in l2 √c·R_v,l2; entries stay between the values' smallest and largest; and o_ih − t_h is a mean of
+ * v_jh − t_h, so R° of the output is at most √H·R°_v.
  */
 import type { Range, WeightFacts } from "../../gain/facts.ts";
-import { closed, gainOf, isNothing, nothing, plus, through, type Gain, type Reason } from "../../gain/gain.ts";
+import {
+  closed,
+  gainOf,
+  isNothing,
+  nothing,
+  plus,
+  through,
+  type Gain,
+  type Reason,
+} from "../../gain/gain.ts";
 import { closeRange } from "../../gain/range.ts";
 import { unknown } from "../../gain/weights.ts";
 import { addUp, divUp, hypotUp, minBound, mulUp, sqrtDown, sqrtUp, subUp } from "../../gain/up.ts";
@@ -95,7 +110,11 @@ export function attendGain(context: Context, inputs: readonly Gain[]): readonly 
   const facts = factsOf(context);
   const tied = facts.tied && inputs[0] === inputs[1];
   const main = tied ? tiedGain(facts, inputs[1]) : pathsGain(context, facts, inputs);
-  const attended = gainOf(main, ...inputs.map((gain) => gain.why), main.every(Number.isFinite) ? null : whyNot(context, facts));
+  const attended = gainOf(
+    main,
+    ...inputs.map((gain) => gain.why),
+    main.every(Number.isFinite) ? null : whyNot(context, facts),
+  );
   const rule = tied ? "attention, distance, tied" : ruleName(context.config);
   const gain = context.config.local ? plus(attended, localGain(context, inputs[2])) : attended;
   const caution = tied ? null : cautionOf(context);
@@ -125,10 +144,15 @@ function pathsGain(context: Context, facts: Facts, inputs: readonly Gain[]): num
     if (values.kind === "raw") {
       const radius = minBound(context.ranges[2].spread, context.ranges[2].token);
       const of = (s: number, direct: number): number => addUp(direct, mulUp(radius, s));
-      return [of(score.l2, moved.l2), of(score.token, moved.token), of(score.head, minBound(moved.head, value.linf))];
+      return [
+        of(score.l2, moved.l2),
+        of(score.token, moved.token),
+        of(score.head, minBound(moved.head, value.linf)),
+      ];
     }
     const nu = context.coefficient(values.nu).maxAbs;
-    const of = (s: number, direct: number): number => mulUp(nu, hypotUp(s, divUp(direct, sqrtDown(values.eps))));
+    const of = (s: number, direct: number): number =>
+      mulUp(nu, hypotUp(s, divUp(direct, sqrtDown(values.eps))));
     return [of(score.l2, moved.l2), of(score.token, moved.token), of(score.head, moved.head)];
   });
 }
@@ -147,7 +171,14 @@ export function scorePath(context: Context, facts: Facts, q: Reach, k: Reach): M
   const onRange = distancePath(factor.maxAbs, ranges, q, k, setting);
   if (!facts.tiedKeys) return onRange;
   const free = tiedPath(factor.maxAbs, tiedFacts(setting, facts.visible.masked), k, setting);
-  return complete({ head: minBound(free.head, onRange.head), token: minBound(free.token, onRange.token), l2: minBound(free.l2, onRange.l2) }, setting);
+  return complete(
+    {
+      head: minBound(free.head, onRange.head),
+      token: minBound(free.token, onRange.token),
+      l2: minBound(free.l2, onRange.l2),
+    },
+    setting,
+  );
 }
 
 function localGain(context: Context, v: Gain): Gain {
@@ -176,7 +207,9 @@ function whyNot(context: Context, facts: Facts): Reason {
           : null;
   const bounded = values.kind === "unit" || Math.min(ranges[2].spread, ranges[2].token) < Infinity;
   if (!bounded) return valuesNeedBound(node.path, ranges[2], scoreWhy, score.kind === "distance");
-  return scoreWhy ?? { text: "the bound of attention exceeds the range of float64", path: node.path, because: [] };
+  return (
+    scoreWhy ?? { text: "the bound of attention exceeds the range of float64", path: node.path, because: [] }
+  );
 }
 
 /** What makes a finite bound useless. */
@@ -213,10 +246,16 @@ export function attendRange(context: Context): readonly Range[] {
   }
   if (!config.local) return [range];
   const kernel = context.weight("local.weight");
-  const map = closed(localEntries(kernel, config.local.kernel, partitionOf(config.over, shapes[2])), shapes[2], shape);
+  const map = closed(
+    localEntries(kernel, config.local.kernel, partitionOf(config.over, shapes[2])),
+    shapes[2],
+    shape,
+  );
   const bias = config.local.bias ? context.weight("local.bias") : null;
   const from = [v.l2, v.token, v.linf];
-  const mixed = [0, 1, 2].map((q) => from.reduce((best, r, p) => minBound(best, mulUp(r, map[3 * p + q])), Infinity));
+  const mixed = [0, 1, 2].map((q) =>
+    from.reduce((best, r, p) => minBound(best, mulUp(r, map[3 * p + q])), Infinity),
+  );
   const tokens = sqrtUp(setting.softmax.queries);
   return [
     closeRange(

@@ -36,7 +36,11 @@ export function inferAttend(call: Call): Plan<AttendConfig> | undefined {
     const shape = [width, 1, local.kernel, local.kernel];
     weights["local.weight"] = call.weight("local.weight", { shape, role: "depthwise" });
     if (local.bias) {
-      weights["local.bias"] = call.weight("local.bias", { shape: [width], role: "bias", init: { kind: "zeros" } });
+      weights["local.bias"] = call.weight("local.bias", {
+        shape: [width],
+        role: "bias",
+        init: { kind: "zeros" },
+      });
     }
   }
   for (const [name, coefficient] of namedCoefficients(score, values)) {
@@ -69,7 +73,8 @@ function checkShapes(
 ): boolean {
   const why = (): string | null => {
     if (q.length === 0 || k.length === 0 || v.length === 0) return "each needs a channel axis";
-    if (channelsIn(q) !== channelsIn(k)) return "queries and keys are compared, so they need the same channels";
+    if (channelsIn(q) !== channelsIn(k))
+      return "queries and keys are compared, so they need the same channels";
     if (!samePositions(k, v)) return "each key needs one value";
     const alone = over.kind === "global" && position === "none" && !causal && !call.has("local");
     if (!samePositions(q, k) && !alone) {
@@ -89,7 +94,8 @@ function samePositions(a: Shape, b: Shape): boolean {
 
 function checkHeads(call: Call, heads: number, channels: number, width: number): void {
   const both = divisors(channels).filter((n) => width % n === 0);
-  const bad = channels % heads !== 0 ? { channels, what: "the queries" } : { channels: width, what: "the values" };
+  const bad =
+    channels % heads !== 0 ? { channels, what: "the queries" } : { channels: width, what: "the values" };
   if (bad.channels % heads !== 0) call.fail("heads-divide", { heads, ...bad, possible: both }, "heads");
 }
 
@@ -112,7 +118,11 @@ function checkRegion(call: Call, over: RegionConfig, shape: Shape): void {
   if (over.kind === "global") return;
   const layer = `Attend(over: ${over.kind})`;
   if (shape.length !== 3) {
-    call.fail("wrong-rank", { layer, works: "a map", expected: "[h, w, c]", found: showShape(shape) }, "over");
+    call.fail(
+      "wrong-rank",
+      { layer, works: "a map", expected: "[h, w, c]", found: showShape(shape) },
+      "over",
+    );
     return;
   }
   const [height, width] = shape;
@@ -138,15 +148,29 @@ function checkRegion(call: Call, over: RegionConfig, shape: Shape): void {
   }
 }
 
-function checkPosition(call: Call, position: AttendConfig["position"], over: RegionConfig, q: Shape, head: number): void {
+function checkPosition(
+  call: Call,
+  position: AttendConfig["position"],
+  over: RegionConfig,
+  q: Shape,
+  head: number,
+): void {
   if (position === "relative" && q.length === 1) {
     const layer = "Attend(position: relative)";
-    call.fail("wrong-rank", { layer, works: "positions", expected: "[n, c] or [h, w, c]", found: showShape(q) }, "position");
+    call.fail(
+      "wrong-rank",
+      { layer, works: "positions", expected: "[n, c] or [h, w, c]", found: showShape(q) },
+      "position",
+    );
   }
   if (position !== "rotary") return;
   if (q.length !== 2 || over.kind !== "global") {
     const layer = "Attend(position: rotary)";
-    call.fail("wrong-rank", { layer, works: "a sequence", expected: "[n, c]", found: showShape(q) }, "position");
+    call.fail(
+      "wrong-rank",
+      { layer, works: "a sequence", expected: "[n, c]", found: showShape(q) },
+      "position",
+    );
   } else if (head % 2 !== 0) {
     const allowed = "even, because rotary positions turn pairs of channels";
     call.fail("out-of-range", { argument: "channels per head", found: String(head), allowed }, "position");
@@ -169,7 +193,11 @@ function readScore(call: Call, heads: number, head: number): ScoreConfig {
   if (option.name !== "distance") return { kind: "dot", scale };
   if (scale.kind === "constant" && !(scale.value >= 0)) {
     const found = String(scale.value);
-    call.fail("out-of-range", { argument: "scale", found, allowed: "at least 0: near keys must weigh more" }, "score");
+    call.fail(
+      "out-of-range",
+      { argument: "scale", found, allowed: "at least 0: near keys must weigh more" },
+      "score",
+    );
   }
   return { kind: "distance", scale };
 }
@@ -197,11 +225,13 @@ function readLocal(call: Call, over: RegionConfig, shape: Shape): LocalConfig | 
     return null;
   };
   const layer = call.layerArgument("local");
-  if (!layer || layer.name !== "DepthwiseConv") return fail(layer ? `\`${layer.name}\` is another layer` : "it is not one layer");
+  if (!layer || layer.name !== "DepthwiseConv")
+    return fail(layer ? `\`${layer.name}\` is another layer` : "it is not one layer");
   const kernel = layer.int("kernel");
   if (kernel % 2 === 0) return fail(`${kernel} is even`);
   if (layer.has("stride") && layer.int("stride") !== 1) return fail("it has a stride");
-  if (layer.has("padding") && layer.int("padding", 0) !== (kernel - 1) / 2) return fail("its padding changes the size");
+  if (layer.has("padding") && layer.int("padding", 0) !== (kernel - 1) / 2)
+    return fail("its padding changes the size");
   for (const other of ["init", "constraint", "dilation", "multiplier", "mode"]) {
     if (layer.has(other) && !isDefault(layer, other)) return fail(`\`${other}\` can't be given here`);
   }

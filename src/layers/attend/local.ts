@@ -1,7 +1,8 @@
 /**
- * `local` (LePE, Dong et al., 2022, arXiv 2107.00652): a depthwise k × k convolution of the values inside each group, zero
- * padded at the group's edges, added to the output: its own term in the gain, "DepthwiseConv" with stride 1.
- * Groups don't overlap, so the operator is block diagonal: in every norm its gain is that of one group's convolution.
+ * `local` (LePE, Dong et al., 2022, arXiv 2107.00652): a depthwise k × k convolution of the values inside
+ * each group, zero padded at the group's edges, added to the output: its own term in the gain,
+ * "DepthwiseConv" with stride 1. Groups don't overlap, so the operator is block diagonal: in every norm its
+ * gain is that of one group's convolution.
  */
 import type { WeightFacts } from "../../gain/facts.ts";
 import type { Stated } from "../../gain/gain.ts";

@@ -10,8 +10,9 @@ import { groupsOf, partitionOf, sizeOf, visibility, type Partition } from "./reg
 type Context = LowerContext<AttendConfig>;
 
 /**
- * Added to the score of a key that isn't seen, in place of −∞: e^(−3e38 − m) is exactly 0 in float32 and float64 for
- * any row maximum m that a finite score can have, and unlike −∞ it meets no engine's doubts about infinities.
+ * Added to the score of a key that isn't seen, in place of −∞: e^(−3e38 − m) is exactly 0 in float32 and
+ * float64 for any row maximum m that a finite score can have, and unlike −∞ it meets no engine's doubts about
+ * infinities.
  */
 const unseen = -3e38;
 
@@ -24,7 +25,11 @@ export function lowerAttend(context: Context): readonly Tensor[] {
   const keys = k.id === q.id ? queries : intoHeads(b, k, batch, keyPartition, config.heads);
   const values = v.id === k.id ? keys : intoHeads(b, v, batch, keyPartition, config.heads);
 
-  const scores = addOffsets(context, partition, compare(context, turn(context, queries), turn(context, keys)));
+  const scores = addOffsets(
+    context,
+    partition,
+    compare(context, turn(context, queries), turn(context, keys)),
+  );
   const mixed = b.matmul(b.softmax(scores), weigh(context, values));
   let output = fromHeads(b, mixed, batch, partition, outputs[0]);
   if (config.local) output = b.add(output, mixLocally(context, config.local, v, partition));
@@ -53,7 +58,8 @@ function compare(context: Context, q: Tensor, k: Tensor): Tensor {
     const factor = b.div(perHead(context, score.tau), length(q));
     return b.matmul(b.mul(q, factor), b.div(k, length(k)), false, true);
   }
-  if (!score.scale) throw new Error("a scale that depends on the input can't be lowered: see Attend's `refuses`");
+  if (!score.scale)
+    throw new Error("a scale that depends on the input can't be lowered: see Attend's `refuses`");
   // −β‖q − k‖² = 2β q·k − β‖k‖² − β‖q‖²; the last term is the same for a whole row, so that softmax drops it.
   const beta = perHead(context, score.scale);
   const product = b.matmul(b.mul(q, b.mul(beta, 2)), k, false, true);
@@ -62,8 +68,8 @@ function compare(context: Context, q: Tensor, k: Tensor): Tensor {
 }
 
 /**
- * max(‖z‖, eps) from ‖z‖². The maximum is taken under the root, where its gradient is finite at z = 0; eps² is rounded
- * up to float32, so that the stored guard is never below eps.
+ * max(‖z‖, eps) from ‖z‖². The maximum is taken under the root, where its gradient is finite at z = 0; eps²
+ * is rounded up to float32, so that the stored guard is never below eps.
  */
 function guarded(b: Builder, square: Tensor, eps: number): Tensor {
   const least = eps * eps;
@@ -120,7 +126,12 @@ function mixLocally(context: Context, local: LocalConfig, v: Tensor, p: Partitio
   const width = v.shape[v.shape.length - 1];
   const edge = (local.kernel - 1) / 2;
   const images = intoImages(b, v, batch, p);
-  const attributes = { stride: [1, 1], padding: [edge, edge, edge, edge], dilation: [1, 1], groups: width } as const;
+  const attributes = {
+    stride: [1, 1],
+    padding: [edge, edge, edge, edge],
+    dilation: [1, 1],
+    groups: width,
+  } as const;
   let mixed = b.conv(images, context.weight("local.weight"), attributes);
   if (local.bias) mixed = b.add(mixed, b.reshape(context.weight("local.bias"), [width, 1, 1]));
   return fromImages(b, mixed, batch, p, outputs[0]);

@@ -1,16 +1,17 @@
 /**
  * How far a perturbation moves the attention output, in two paths (docs/gains.md, "Attention").
  *
- * Notation. Token i, head h; q_ih, k_jh, v_jh the heads' parts, so that ‖z_i‖² = Σ_h‖z_ih‖². P_i a row of weights,
- * o_ih = Σ_j P_ij v_jh. Moving along the straight segment between two inputs of the (convex) domain, q, k and v are
- * Lipschitz in its parameter, so almost everywhere differentiable with ‖δq‖_t ≤ Gq[p→t]·‖δs‖_p and so on; o is smooth
- * in (q, k, v). A bound of ‖δo‖ by ‖δq‖, ‖δk‖, ‖δv‖ at every point therefore integrates to a gain against the source,
- * with the gains of q, k and v in place of the perturbations. Ranges hold along the whole segment.
+ * Notation. Token i, head h; q_ih, k_jh, v_jh the heads' parts, so that ‖z_i‖² = Σ_h‖z_ih‖². P_i is a row of weights,
+ * o_ih = Σ_j P_ij v_jh. Along the straight segment between two inputs of the (convex) domain q, k, v and their
+ * normalised forms are Lipschitz in its parameter, so differentiable almost everywhere, with ‖δq‖_t ≤ Gq[p→t]·‖δs‖_p
+ * and so on; o is smooth in them. A bound of ‖δo‖ by ‖δq‖, ‖δk‖, ‖δv‖ that holds at every point therefore integrates
+ * to a gain against the source, with the gains of q, k and v in place of the perturbations. Ranges hold along the
+ * whole segment.
  *
  *   δo_ih = Σ_j P_ij δv_jh + Σ_j δP_ij v_jh,    Σ_j δP_ij v_jh = Cov_{P_i}(δs_ih, v_h),
  *   value path  ‖Σ_j P_ij δv_jh‖ ≤ V_ih := (Σ_j P_ij‖δv_jh‖²)^½ (Jensen),
- *   score path  ‖Cov_P(δs, v)‖ ≤ S_ih·std_P(v),  S_ih := std_{P_i}(δs_ih) (Cauchy-Schwarz; std of a vector is the root
- *               of the mean squared distance from its mean, and at most that from any fixed point).
+ *   score path  ‖Cov_P(δs, v)‖ ≤ S_ih·std_P(v),  S_ih := std_{P_i}(δs_ih) (Cauchy-Schwarz; std of a vector is
+ *               the root of the mean squared distance from its mean, and at most that from any fixed point).
  *
  * `Moved` holds bounds of such a quantity A_ih per unit of ‖δs‖_p: of one head and query, of one token
  * max_i (Σ_h A_ih²)^½, and of all (Σ_i Σ_h A_ih²)^½.
@@ -47,8 +48,8 @@ export function complete(moved: Moved, { heads, softmax }: Setting): Moved {
 }
 
 /**
- * The value path V. Σ_j P_ij‖δv_jh‖² is at most max_j‖δv_jh‖² (a mean), and at most max P·Σ_j‖δv_jh‖². Over heads:
- *   token: H·max_j‖δv_j‖², or max P·‖δv‖²;  all: Σ_i P_ij ≤ c gives c·‖δv‖².
+ * The value path V. Σ_j P_ij‖δv_jh‖² is at most max_j‖δv_jh‖² (a mean), and at most max P·Σ_j‖δv_jh‖². Over
+ *   heads: token: H·max_j‖δv_j‖², or max P·‖δv‖²;  all: Σ_i P_ij ≤ c gives c·‖δv‖².
  */
 export function valuePath(v: Reach, setting: Setting): Moved {
   const { softmax, heads } = setting;

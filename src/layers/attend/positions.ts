@@ -26,8 +26,8 @@ export function relativeIndex(p: Partition): number[] {
 }
 
 /**
- * Cosines and sines of rotary positions, [tokens, half], half = d_h/2: token t turns channel pair (i, i + half) by
- * t·10000^(−i/half) (Su et al., 2021, arXiv 2104.09864, in the layout that halves the head).
+ * Cosines and sines of rotary positions, [tokens, half], half = d_h/2: token t turns channel pair (i, i +
+ * half) by t·10000^(−i/half) (Su et al., 2021, arXiv 2104.09864, in the layout that halves the head).
  * Rounded to float32, the stored type, so that bounds and engines speak of the same rotation.
  */
 export function rotations(tokens: number, half: number): { cos: Float64Array; sin: Float64Array } {
@@ -44,7 +44,7 @@ export function rotations(tokens: number, half: number): { cos: Float64Array; si
 }
 
 /**
- * ≥ the gain of one stored rotation. A pair (c, s) of float32 is within √2·2⁻²⁵ of the pair (cos, sin) of float64,
- * whose norm is 1 up to 2⁻⁵⁰; [[c, −s], [s, c]] has norm √(c² + s²) ≤ 1 + 2⁻²⁴ + 2⁻⁵⁰ < 1 + 2⁻²².
+ * ≥ the gain of one stored rotation. A pair (c, s) of float32 is within √2·2⁻²⁵ of the pair (cos, sin) of
+ * float64, whose norm is 1 up to 2⁻⁵⁰; [[c, −s], [s, c]] has norm √(c² + s²) ≤ 1 + 2⁻²⁴ + 2⁻⁵⁰ < 1 + 2⁻²².
  */
 export const rotationGain = 1 + 2 ** -22;

@@ -12,13 +12,20 @@ function given(...whys: readonly (Reason | null)[]): Reason[] {
 }
 
 /** Raw values: the weights change with the input and multiply what has no bound. `score` is a flaw of the score itself. */
-export function valuesNeedBound(path: string, values: Range, score: Reason | null, distance: boolean): Reason {
+export function valuesNeedBound(
+  path: string,
+  values: Range,
+  score: Reason | null,
+  distance: boolean,
+): Reason {
   const size = values.token < Infinity ? "values that are not normalised" : "values of unbounded size";
   return {
     text: `attention weights change with its input and multiply ${size}`,
     path,
     because: given(score, values.why),
-    fix: distance ? "Attend(p, p, p, score: distance), or values: unit(eps: 1e-2)" : "values: unit(eps: 1e-2)",
+    fix: distance
+      ? "Attend(p, p, p, score: distance), or values: unit(eps: 1e-2)"
+      : "values: unit(eps: 1e-2)",
   };
 }
 

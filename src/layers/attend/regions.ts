@@ -1,6 +1,6 @@
 /**
- * Regions: the groups of tokens that attend to each other. Every region kind cuts a value into groups of one size,
- * rows × columns, so that one lowering and one set of rules serve them all.
+ * Regions: the groups of tokens that attend to each other. Every region kind cuts a value into groups of one
+ * size, rows × columns, so that one lowering and one set of rules serve them all.
  */
 import type { Shape } from "../../model/model.ts";
 
@@ -37,7 +37,9 @@ export function partitionOf(over: RegionConfig, shape: Shape): Partition {
     case "windows":
       return { ...whole, rows: over.size, columns: over.size, shift: over.shift };
     case "stripes":
-      return over.direction === "horizontal" ? { ...whole, rows: over.width } : { ...whole, columns: over.width };
+      return over.direction === "horizontal"
+        ? { ...whole, rows: over.width }
+        : { ...whole, columns: over.width };
     case "grid":
       return { ...whole, rows: height / over.size, columns: width / over.size, spaced: true };
   }
@@ -66,11 +68,11 @@ export function divisors(n: number): number[] {
 }
 
 /**
- * Which parts of a rolled map a group holds: tokens with different labels came from opposite edges. One list of labels
- * per group, in the order of the groups; null without a shift.
+ * Which parts of a rolled map a group holds: tokens with different labels came from opposite edges. One list
+ * of labels per group, in the order of the groups; null without a shift.
  *
- * After rolling by −s the last s rows (columns) of the map are its former first ones, and only the last row (column)
- * of groups holds any of them.
+ * After rolling by −s the last s rows (columns) of the map are its former first ones, and only the last row
+ * (column) of groups holds any of them.
  */
 export function shiftLabels(p: Partition): number[][] | null {
   if (p.shift === 0) return null;
@@ -80,7 +82,8 @@ export function shiftLabels(p: Partition): number[][] | null {
     for (let left = 0; left < p.width; left += p.columns) {
       const group: number[] = [];
       for (let i = 0; i < p.rows; i++) {
-        for (let j = 0; j < p.columns; j++) group.push(2 * wrapped(top + i, p.height) + wrapped(left + j, p.width));
+        for (let j = 0; j < p.columns; j++)
+          group.push(2 * wrapped(top + i, p.height) + wrapped(left + j, p.width));
       }
       labels.push(group);
     }

@@ -1,16 +1,17 @@
 /**
  * Dot-product scores: s_ij = scale·q_ih·k_jh + offset, "attention, dot product on a range".
  *
- * Not Lipschitz on an unbounded domain (Kim et al., 2021, arXiv 2006.04710). On a range, with R_q the largest token norm
- * of q (bias included), and R°_k the largest distance of a key token from one constant token t:
- *   δs_ij = scale·(δq_i·k_j + q_i·δk_j).
+ * Not Lipschitz on an unbounded domain (Kim, Papamakarios and Mnih 2021, arXiv 2006.04710). On a range, with R_q the
+ * largest token norm of q (bias included) and R°_k the largest distance of a key token from one constant token t:
+ *   δs_ij = scale·(δq_i·k_j + q_i·δk_j);
  *   query: a covariance ignores constants, so std_P(δq_ih·k_jh) = std_P(δq_ih·(k_jh − t_h)) ≤ ‖δq_ih‖·R°_k;
- *   key:   |q_ih·δk_jh| ≤ ‖q_ih‖·y_jh, so its std is ≤ ‖q_ih‖·Y_ih with Y as in keyPath.
+ *   key:   |q_ih·δk_jh| ≤ ‖q_ih‖·y_jh, so its std is at most ‖q_ih‖·Y_ih with Y as in keyPath.
  * S_ih ≤ |scale|(R°_k‖δq_ih‖ + ‖q_ih‖Y_ih). Over heads Σ_h‖q_ih‖²Y_ih² ≤ ‖q_i‖²·max_h Y_ih²: no factor √H. Hence
- *   head, token: |scale|(R°_k Gq[token] + R_q·Y.head);  all: |scale|(R°_k Gq[l2] + min(R_q·Y.l2, R_q,l2·Y.head)).
+ *   one head, token: |scale|(R°_k·Gq[token] + R_q·Y.head);
+ *   all:             |scale|(R°_k·Gq[l2] + min(R_q·Y.l2, R_q,l2·Y.head)).
  * Spread of a row: scale·q_i·(k_j − k_j'), at most 2|scale|R_q R°_k.
- * Rotary positions turn every key by its own angle: no constant token any more, R°_k := R_k.
- * Source: gains-corrections a7, b2, c8, d; restated against the source with Gq, Gk for ‖δq‖, ‖δk‖.
+ * Rotary positions turn every key by its own angle: there is no constant token any more, R°_k := R_k.
+ * Source: direct; gains of q and k against the source stand for ‖δq‖ and ‖δk‖.
  */
 import { addUp, minBound, mulUp } from "../../gain/up.ts";
 import { complete, keyPath, type Moved, type Reach, type Setting } from "./paths.ts";

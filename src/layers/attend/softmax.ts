@@ -3,14 +3,14 @@
  * query sees and from how far apart the scores of one row can be (docs/gains.md, "Attention weights").
  *
  * Let Δ ≥ max − min of a row's scores, position offsets included, and n_i ≥ 1 the number of keys that query i sees.
- * With m the row's maximum and the other n_i − 1 scores ≥ m − Δ: P_ij ≤ e^m/(e^m + (n_i − 1)e^(m−Δ)), so
- *   P_ij ≤ 1/(1 + (n_i − 1)e^(−Δ)),
- *   column sum  Σ_i P_ij ≤ c := max_j Σ_{i sees j} 1/(1 + (n_i − 1)e^(−Δ)).
- * Tokens of one region split into classes that see only each other (one class; or, in shifted windows, up to four).
+ * With m the row's largest score and the other n_i − 1 at least m − Δ: P_ij ≤ e^m/(e^m + (n_i − 1)e^(m−Δ)), so
+ *   every entry  P_ij ≤ 1/(1 + (n_i − 1)e^(−Δ)),
+ *   column sum   Σ_i P_ij ≤ c := max_j Σ_{i sees j} 1/(1 + (n_i − 1)e^(−Δ)).
+ * The tokens of one region split into classes that see only each other: one class or, in shifted windows, up to four.
  *   all see all: c = N_q/(1 + (n − 1)e^(−Δ)), which grows with the class, so the largest class counts;
  *   causal:      n_i = i, and the first key is seen by all: c = Σ_{r<n} 1/(1 + r·e^(−Δ)).
- * Without a bound Δ = ∞: P_ij ≤ 1, c ≤ N_q. A mask takes keys out; it is no score of −100.
- * Source: gains-corrections a8.
+ * Without a bound of the scores Δ = ∞: P_ij ≤ 1, c ≤ N_q. A mask takes keys out; it is no score of −100.
+ * Source: direct.
  */
 import { addUp, divUp, expDown, minBound, mulUp, nextDown } from "../../gain/up.ts";
 import { partitionOf, shiftLabels, sizeOf, type RegionConfig } from "./regions.ts";
@@ -35,9 +35,16 @@ export interface Visible {
 export function visibleTokens(over: RegionConfig, causal: boolean, q: Shape, k: Shape): Visible {
   const partition = partitionOf(over, q);
   const queries = tokensOf(q);
-  if (over.kind === "global") return { classes: [{ queries, keys: tokensOf(k) }], causal, queries, masked: causal };
+  if (over.kind === "global")
+    return { classes: [{ queries, keys: tokensOf(k) }], causal, queries, masked: causal };
   const labels = shiftLabels(partition);
-  if (!labels) return { classes: [{ queries: sizeOf(partition), keys: sizeOf(partition) }], causal, queries, masked: causal };
+  if (!labels)
+    return {
+      classes: [{ queries: sizeOf(partition), keys: sizeOf(partition) }],
+      causal,
+      queries,
+      masked: causal,
+    };
   const sizes = new Set<number>();
   for (const group of labels) {
     const counts = [0, 0, 0, 0];
@@ -53,8 +60,8 @@ export interface SoftmaxFacts {
   /** ≥ every entry of P. */
   readonly largest: number;
   /**
-   * ≥ λmax(J) for every row, J = diag p − p pᵀ: p has at most ½ (Nair 2025, arXiv 2510.23012), and J ≤ diag p.
-   * Var_P(a) = aᵀJa.
+   * ≥ λmax(J) for every row, J = diag p − p pᵀ: p has at most ½ (Nair 2025, arXiv 2510.23012), and J ≤ diag
+   * p. Var_P(a) = aᵀJa.
    */
   readonly variance: number;
   /** ≥ Σ_i Var_{P_i}(a)/‖a‖² for one a, summed over the queries that see it: min(column sum, N_q·variance). */
@@ -93,5 +100,13 @@ export function softmaxFacts(visible: Visible, spread: number): SoftmaxFacts {
     keys = Math.max(keys, n);
   }
   const fixed = keys === 1;
-  return { columnSum, largest, variance: Math.min(0.5, largest), variances, fixed, queries: visible.queries, keys };
+  return {
+    columnSum,
+    largest,
+    variance: Math.min(0.5, largest),
+    variances,
+    fixed,
+    queries: visible.queries,
+    keys,
+  };
 }

@@ -1,21 +1,21 @@
 /**
  * Gain and range rules of `Residual`, entry by entry: a = G(x)[p→q], b = G(f)[p→q].
  *
- * **Residual, additive**: y = x + α ⊙ f. ‖δy‖_q ≤ ‖δx‖_q + max_c|α_c|·‖δf‖_q ≤ (a + max|α|·b)·‖δs‖_p, because a
- * diagonal map has gain max|α_c| in all three norms.
+ * **Residual, additive**: y = x + α ⊙ f. ‖δy‖_q ≤ ‖δx‖_q + max_c|α_c|·‖δf‖_q ≤ (a + max|α|·b)·‖δs‖_p, because
+ * a diagonal map has gain max|α_c| in all three norms.
  *
  * **Residual, convex**: y = (1 − α) ⊙ x + α ⊙ f. With u = ‖δx‖, v = ‖δf‖:
  *   simple   max_c|1 − α_c|·a + max_c|α_c|·b, in every q.
- *   scalar   one α for all channels, in [lo, hi]: |1 − α|·a + |α|·b is convex in α, so the larger of its two ends; in
- *            every q. At α in [0, 1] and b ≤ a it is a: a convex residual keeps a network at 1.
- *   linf     one entry belongs to one channel: max_c(|1 − α_c|·a + |α_c|·b); convex in α_c, so the larger of the ends.
+ *   scalar   one α for all channels, in [lo, hi]: |1 − α|·a + |α|·b is convex in α, so the larger of its two
+ *            ends; in every q. At α in [0, 1] and b ≤ a it is a: a convex residual keeps a network at 1.
+ *   linf     one entry belongs to one channel: max_c(|1 − α_c|·a + |α_c|·b); convex in α_c, so the larger end.
  *   vector   q = l2, token; any t > 0. Per channel and position, by Cauchy-Schwarz with weights,
  *            ((1 − α)u + αv)² = ((1 − α)·u + (α/√t)·(√t·v))² ≤ ((1 − α)² + α²/t)·(u² + t·v²).
  *            Summed over what the norm sums over: ‖δy‖² ≤ max_c((1 − α_c)² + α_c²/t)·(‖δx‖² + t‖δf‖²), so
  *            G ≤ √(max_c((1 − α_c)² + α_c²/t)·(a² + t·b²)).
- *            (1 − α)² + α²/t is convex in α, so its maximum over channels and over a range is at an end, lo or hi.
- *            Every t is sound. (A_k + B_k/t)(a² + t·b²), A = (1 − α)², B = α², is convex in t with its minimum at
- *            t = (a/b)·√(B_k/A_k), and the maximum of two of them has its minimum there or where they cross.
+ *            (1 − α)² + α²/t is convex in α, so its maximum over channels and over a range is at an end, lo
+ *            or hi. Every t is sound. (A_k + B_k/t)(a² + t·b²), A = (1 − α)², B = α², is convex in t with its
+ *            minimum at t = (a/b)·√(B_k/A_k), and the maximum of two has its minimum there or where they cross.
  * The smallest of what holds is taken. Source: direct; the vector rule is attained at α ∈ {0, 0.2}, b = a
  * (1.0541 where the simple rule gives 1.2).
  *
@@ -28,7 +28,10 @@ import { addUp, divUp, maxUp, minBound, mulUp, nextUp, sqrtUp } from "../../gain
 import type { GainContext, Ruled } from "../layer.ts";
 import type { ResidualConfig } from "../residual.ts";
 
-export function residualGain(context: GainContext<ResidualConfig>, inputs: readonly Gain[]): readonly Ruled[] {
+export function residualGain(
+  context: GainContext<ResidualConfig>,
+  inputs: readonly Gain[],
+): readonly Ruled[] {
   const [x, f] = inputs;
   const facts = context.coefficient(context.config.alpha);
   if (context.config.form === "additive") {
@@ -38,7 +41,9 @@ export function residualGain(context: GainContext<ResidualConfig>, inputs: reado
   if (isNothing(x) && isNothing(f)) return [{ gain: nothing, rule: "residual, convex" }];
   const scalar = isScalar(context, facts);
   const entries = x.entries.map((a, i) => convexEntry(a, f.entries[i], facts, scalar, i % 3 === 2));
-  return [{ gain: gainOf(entries, x.why, f.why, facts.why, noRange(context, facts)), rule: "residual, convex" }];
+  return [
+    { gain: gainOf(entries, x.why, f.why, facts.why, noRange(context, facts)), rule: "residual, convex" },
+  ];
 }
 
 /** Whether α is the same for all channels: a fixed number, a learned scalar, or entries that are known to be equal. */
@@ -49,7 +54,12 @@ function isScalar(context: GainContext<ResidualConfig>, facts: WeightFacts): boo
 
 function noRange(context: GainContext<ResidualConfig>, facts: WeightFacts): Reason {
   const fix = facts.low > -Infinity && facts.high < Infinity ? {} : { fix: "alpha: learned(…, in: [0, 1])" };
-  return { text: "alpha of the convex residual has no proven range", path: context.node.path, because: [], ...fix };
+  return {
+    text: "alpha of the convex residual has no proven range",
+    path: context.node.path,
+    because: [],
+    ...fix,
+  };
 }
 
 /** |1 − α|, rounded up. */
@@ -58,7 +68,13 @@ function rest(alpha: number): number {
 }
 
 /** One entry of the convex rule; `linf` where the value's norm looks at one entry at a time. */
-export function convexEntry(a: number, b: number, alpha: WeightFacts, scalar: boolean, linf: boolean): number {
+export function convexEntry(
+  a: number,
+  b: number,
+  alpha: WeightFacts,
+  scalar: boolean,
+  linf: boolean,
+): number {
   const { low, high } = alpha;
   if (!Number.isFinite(low) || !Number.isFinite(high)) return a === 0 && b === 0 ? 0 : Infinity;
   const at = (end: number): number => addUp(mulUp(rest(end), a), mulUp(Math.abs(end), b));
@@ -66,7 +82,10 @@ export function convexEntry(a: number, b: number, alpha: WeightFacts, scalar: bo
   if (scalar || linf) return ends;
   const simple = addUp(mulUp(maxUp(rest(low), rest(high)), a), mulUp(alpha.maxAbs, b));
   if (a === Infinity || b === Infinity || a === 0 || b === 0) return simple;
-  return bestWeight(low, high, a, b).reduce((best, t) => minBound(best, weighted(low, high, a, b, t)), simple);
+  return bestWeight(low, high, a, b).reduce(
+    (best, t) => minBound(best, weighted(low, high, a, b, t)),
+    simple,
+  );
 }
 
 /** √(max over the ends of ((1 − α)² + α²/t)·(a² + t·b²)), rounded up. */
@@ -86,8 +105,8 @@ function bestWeight(low: number, high: number, a: number, b: number): number[] {
 }
 
 /**
- * Ranges: the triangle inequality with the same factors; the spread round (1 − α)·t_x + α·t_f, where t_x and t_f are
- * the constant tokens of x and f (α is the same for all tokens). Entries: interval arithmetic.
+ * Ranges: the triangle inequality with the same factors; the spread round (1 − α)·t_x + α·t_f, where t_x and
+ * t_f are the constant tokens of x and f (α is the same for all tokens). Entries: interval arithmetic.
  */
 export function residualRange(context: GainContext<ResidualConfig>): readonly Range[] {
   const [x, f] = context.ranges;
@@ -96,7 +115,9 @@ export function residualRange(context: GainContext<ResidualConfig>): readonly Ra
   const why = x.why ?? f.why ?? facts.why;
   const norm = (a: number, b: number): number => {
     if (!convex) return addUp(a, mulUp(facts.maxAbs, b));
-    return isScalar(context, facts) ? convexEntry(a, b, facts, true, false) : convexEntry(a, b, facts, false, false);
+    return isScalar(context, facts)
+      ? convexEntry(a, b, facts, true, false)
+      : convexEntry(a, b, facts, false, false);
   };
   // The vector rule holds for norms of values as for those of perturbations: it is about two vectors u and v.
   const stated: Partial<Range> = {
@@ -110,11 +131,12 @@ export function residualRange(context: GainContext<ResidualConfig>): readonly Ra
 }
 
 /**
- * Ends of x + α·f or (1 − α)x + α·f: affine in α for fixed entries and affine in the entries for fixed α, so its
- * extremes over a box are at corners.
+ * Ends of x + α·f or (1 − α)x + α·f: affine in α for fixed entries and affine in the entries for fixed α, so
+ * its extremes over a box are at corners.
  */
 function interval(x: Range, f: Range, alpha: WeightFacts, convex: boolean): { low: number; high: number } {
-  if (![x.low, x.high, f.low, f.high, alpha.low, alpha.high].every(Number.isFinite)) return { low: -Infinity, high: Infinity };
+  if (![x.low, x.high, f.low, f.high, alpha.low, alpha.high].every(Number.isFinite))
+    return { low: -Infinity, high: Infinity };
   const highest = (xs: readonly number[], fs: readonly number[]): number => {
     const corners = [alpha.low, alpha.high].map((end) => {
       const keeps = convex ? [addUp(1, -end), -addUp(end, -1)] : [1];
@@ -123,7 +145,10 @@ function interval(x: Range, f: Range, alpha: WeightFacts, convex: boolean): { lo
     });
     return Math.max(...corners);
   };
-  return { low: -highest([-x.low, -x.high], [-f.low, -f.high]), high: highest([x.low, x.high], [f.low, f.high]) };
+  return {
+    low: -highest([-x.low, -x.high], [-f.low, -f.high]),
+    high: highest([x.low, x.high], [f.low, f.high]),
+  };
 }
 
 /** ≥ a·b for any signs. */

@@ -23,7 +23,10 @@ const steps: Record<string, (option: OptionValue) => Step> = {
 export type Augment = (values: Float32Array, seeds: readonly number[]) => void;
 
 /** The batch augmentation of a list of options; a diagnostic for one that can't be done yet. */
-export function augmentation(options: readonly OptionValue[], shape: readonly number[]): Augment | Diagnostic {
+export function augmentation(
+  options: readonly OptionValue[],
+  shape: readonly number[],
+): Augment | Diagnostic {
   const unknown = options.find((o) => !(o.name in steps));
   if (unknown) {
     return diagnostic("run-option", null, {
@@ -61,7 +64,8 @@ function shift(values: Float32Array, at: number, [h, w, c]: readonly number[], d
       const sy = y + dy;
       const sx = x + dx;
       const inside = sy >= 0 && sy < h && sx >= 0 && sx < w;
-      for (let k = 0; k < c; k++) values[at + (y * w + x) * c + k] = inside ? before[(sy * w + sx) * c + k] : 0;
+      for (let k = 0; k < c; k++)
+        values[at + (y * w + x) * c + k] = inside ? before[(sy * w + sx) * c + k] : 0;
     }
   }
 }

@@ -19,24 +19,34 @@ export function parseIdx(bytes: Uint8Array, name: string): Result<IdxArray> {
     try {
       bytes = gunzipSync(bytes, { maxOutputLength: 2 ** 31 - 1 });
     } catch (cause) {
-      return damaged(name, `it can't be unzipped (${cause instanceof Error ? cause.message : String(cause)})`);
+      return damaged(
+        name,
+        `it can't be unzipped (${cause instanceof Error ? cause.message : String(cause)})`,
+      );
     }
   }
   if (bytes.length < 4) return damaged(name, `it has only ${bytes.length} bytes`);
   const [zero0, zero1, type, rank] = bytes;
-  if (zero0 !== 0 || zero1 !== 0) return damaged(name, "it doesn't begin with the two zero bytes of the IDX format");
-  if (type !== 8) return damaged(name, `its entries are of type 0x${type.toString(16)}, not unsigned bytes (0x8)`);
+  if (zero0 !== 0 || zero1 !== 0)
+    return damaged(name, "it doesn't begin with the two zero bytes of the IDX format");
+  if (type !== 8)
+    return damaged(name, `its entries are of type 0x${type.toString(16)}, not unsigned bytes (0x8)`);
   if (rank < 1 || bytes.length < 4 + 4 * rank) return damaged(name, "its header is cut off");
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const dims = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const count = dims.reduce((a, b) => a * b, 1);
   const data = bytes.subarray(4 + 4 * rank);
-  if (data.length !== count) return damaged(name, `its header speaks of ${dims.join(" × ")} entries, there are ${data.length}`);
+  if (data.length !== count)
+    return damaged(name, `its header speaks of ${dims.join(" × ")} entries, there are ${data.length}`);
   return good({ dims, data });
 }
 
 /** A folder with `train-images-idx3-ubyte[.gz]`, `train-labels-idx1-ubyte[.gz]` and the same with `t10k`. */
-export function readIdxFolder(folder: string, title: string, classNames: readonly string[] | null): Result<Data> {
+export function readIdxFolder(
+  folder: string,
+  title: string,
+  classNames: readonly string[] | null,
+): Result<Data> {
   const train = readPair(folder, "train", `${title}, training set`, classNames);
   if (!train.ok) return train;
   if (!find(folder, "t10k-images-idx3-ubyte")) return good({ train: train.value, test: null });
@@ -53,7 +63,12 @@ function find(folder: string, base: string): string | null {
   return [join(folder, base), join(folder, `${base}.gz`)].find((path) => existsSync(path)) ?? null;
 }
 
-function readPair(folder: string, part: string, title: string, classNames: readonly string[] | null): Result<Samples> {
+function readPair(
+  folder: string,
+  part: string,
+  title: string,
+  classNames: readonly string[] | null,
+): Result<Samples> {
   const files: IdxArray[] = [];
   const paths: string[] = [];
   for (const base of [`${part}-images-idx3-ubyte`, `${part}-labels-idx1-ubyte`]) {
@@ -65,12 +80,25 @@ function readPair(folder: string, part: string, title: string, classNames: reado
     paths.push(path);
   }
   const [images, labels] = files;
-  if (images.dims.length !== 3) return damaged(paths[0], `images have 3 dimensions, this file has ${images.dims.length}`);
-  if (labels.dims.length !== 1) return damaged(paths[1], `labels have 1 dimension, this file has ${labels.dims.length}`);
+  if (images.dims.length !== 3)
+    return damaged(paths[0], `images have 3 dimensions, this file has ${images.dims.length}`);
+  if (labels.dims.length !== 1)
+    return damaged(paths[1], `labels have 1 dimension, this file has ${labels.dims.length}`);
   if (images.dims[0] !== labels.dims[0]) {
-    return damaged(paths[1], `it has ${labels.dims[0]} labels for the ${images.dims[0]} images of ${paths[0]}`);
+    return damaged(
+      paths[1],
+      `it has ${labels.dims[0]} labels for the ${images.dims[0]} images of ${paths[0]}`,
+    );
   }
-  return good(byteImages(`${title} (${folder})`, images.data, labels.data, [images.dims[1], images.dims[2], 1], classNames));
+  return good(
+    byteImages(
+      `${title} (${folder})`,
+      images.data,
+      labels.data,
+      [images.dims[1], images.dims[2], 1],
+      classNames,
+    ),
+  );
 }
 
 /** Samples over images kept as bytes; values come out as byte / 255. */

@@ -19,7 +19,14 @@ interface Listed {
 /** `shape` is the model's input, [h, w, 1] or [h, w, 3]. */
 export function readImageFolder(folder: string, shape: readonly number[]): Result<Data> {
   if (shape.length !== 3 || (shape[2] !== 1 && shape[2] !== 3)) {
-    return bad(diagnostic("data-shape", null, { input: "image", expected: `[${shape.join(", ")}]`, found: "[height, width, 1 or 3]", data: folder }));
+    return bad(
+      diagnostic("data-shape", null, {
+        input: "image",
+        expected: `[${shape.join(", ")}]`,
+        found: "[height, width, 1 or 3]",
+        data: folder,
+      }),
+    );
   }
   const trainFolder = subfolder(folder, ["train"]) ?? folder;
   const testFolder = subfolder(folder, ["test", "val"]);
@@ -31,7 +38,10 @@ export function readImageFolder(folder: string, shape: readonly number[]): Resul
   if (test && !test.ok) return test;
   return good({
     train: imageSamples(trainFolder, train.value, shape, classes),
-    test: test && test.value.length > 0 && testFolder ? imageSamples(testFolder, test.value, shape, classes) : null,
+    test:
+      test && test.value.length > 0 && testFolder
+        ? imageSamples(testFolder, test.value, shape, classes)
+        : null,
   });
 }
 
@@ -48,17 +58,26 @@ function folders(folder: string): string[] {
 
 function list(folder: string, classes: readonly string[]): Result<Listed[]> {
   const stranger = folders(folder).find((name) => !classes.includes(name));
-  if (stranger !== undefined) return damaged(join(folder, stranger), "the training folder has no class of this name");
+  if (stranger !== undefined)
+    return damaged(join(folder, stranger), "the training folder has no class of this name");
   const found: Listed[] = [];
   classes.forEach((name, label) => {
     const path = join(folder, name);
     if (!existsSync(path)) return;
-    for (const file of readdirSync(path).sort()) if (endings.has(extname(file).toLowerCase())) found.push({ path: join(path, file), label });
+    for (const file of readdirSync(path).sort())
+      if (endings.has(extname(file).toLowerCase())) found.push({ path: join(path, file), label });
   });
-  return found.length > 0 ? good(found) : damaged(folder, "it holds no .png, .jpg or .jpeg files in its class folders");
+  return found.length > 0
+    ? good(found)
+    : damaged(folder, "it holds no .png, .jpg or .jpeg files in its class folders");
 }
 
-function imageSamples(folder: string, files: readonly Listed[], shape: readonly number[], classNames: readonly string[]): Samples {
+function imageSamples(
+  folder: string,
+  files: readonly Listed[],
+  shape: readonly number[],
+  classNames: readonly string[],
+): Samples {
   const [height, width, channels] = shape;
   const size = height * width * channels;
   const decoded = new Array<Uint8Array | undefined>(files.length);
@@ -90,7 +109,12 @@ function imageSamples(folder: string, files: readonly Listed[], shape: readonly 
 }
 
 /** One image as height·width·channels bytes. A cut-off or broken file is an error, never a half-grey picture. */
-export async function decode(path: string, height: number, width: number, channels: number): Promise<Result<Uint8Array>> {
+export async function decode(
+  path: string,
+  height: number,
+  width: number,
+  channels: number,
+): Promise<Result<Uint8Array>> {
   const { default: sharp } = await import("sharp");
   try {
     const image = sharp(path, { failOn: "truncated", limitInputPixels: 100_000_000 })
@@ -103,6 +127,9 @@ export async function decode(path: string, height: number, width: number, channe
     }
     return good(new Uint8Array(data));
   } catch (cause) {
-    return damaged(path, `the image can't be decoded (${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)})`);
+    return damaged(
+      path,
+      `the image can't be decoded (${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)})`,
+    );
   }
 }

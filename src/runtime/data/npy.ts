@@ -17,7 +17,8 @@ const kinds: Record<string, { bytes: number; read: (copy: ArrayBuffer) => NpyArr
 /** Parses a C-ordered little-endian array of float32, float64, uint8, int32 or int64. */
 export function parseNpy(bytes: Uint8Array, name: string): Result<NpyArray> {
   const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
-  if (bytes.length < 12 || !magic.every((b, i) => bytes[i] === b)) return damaged(name, "it doesn't begin with NumPy's magic bytes");
+  if (bytes.length < 12 || !magic.every((b, i) => bytes[i] === b))
+    return damaged(name, "it doesn't begin with NumPy's magic bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6] >= 2;
   const start = wide ? 12 : 10;
@@ -27,12 +28,19 @@ export function parseNpy(bytes: Uint8Array, name: string): Result<NpyArray> {
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const fortran = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const dims = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
-  if (descr === undefined || fortran === undefined || dims === undefined) return damaged(name, "its header can't be read");
+  if (descr === undefined || fortran === undefined || dims === undefined)
+    return damaged(name, "its header can't be read");
   const kind = kinds[descr];
   if (!kind) return damaged(name, `its dtype is ${descr}; known here: ${Object.keys(kinds).join(", ")}`);
-  if (fortran === "True") return damaged(name, "its entries are in Fortran order; save it with numpy.ascontiguousarray");
-  const shape = dims.split(",").map((s) => s.trim()).filter((s) => s !== "").map(Number);
-  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) return damaged(name, `its shape (${dims}) can't be read`);
+  if (fortran === "True")
+    return damaged(name, "its entries are in Fortran order; save it with numpy.ascontiguousarray");
+  const shape = dims
+    .split(",")
+    .map((s) => s.trim())
+    .filter((s) => s !== "")
+    .map(Number);
+  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0))
+    return damaged(name, `its shape (${dims}) can't be read`);
   const count = shape.reduce((a, b) => a * b, 1);
   const body = new Uint8Array(bytes.subarray(start + length));
   if (body.length !== count * kind.bytes) {

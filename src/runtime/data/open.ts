@@ -1,16 +1,27 @@
 /** Finds the data that a spec or `--data` names, and checks that it is what the model's input and bound are about. */
 import { existsSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, resolve } from "node:path";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Domain, Model } from "../../model/model.ts";
+import { bundled } from "../bundled.ts";
 import { bad, missing, type Result } from "../result.ts";
 import { isIdxFolder, readIdxFolder } from "./idx.ts";
 import { readImageFolder } from "./images.ts";
 import type { Data, Samples } from "./samples.ts";
 import { isNpyFolder, readNpyFolder, readTensorFile } from "./tensors.ts";
 
-const fashionClasses = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+const fashionClasses = [
+  "T-shirt",
+  "trouser",
+  "pullover",
+  "dress",
+  "coat",
+  "sandal",
+  "shirt",
+  "sneaker",
+  "bag",
+  "ankle boot",
+];
 
 /**
  * The data of a run: `override` (from --data: a folder of IDX files, of .npy files or of images, or a .safetensors
@@ -35,7 +46,11 @@ function openNamed(model: Model, shape: readonly number[]): Result<Data> {
   const beside = (path: string): string => resolve(dirname(model.file), path);
   switch (option.name) {
     case "fashion_mnist":
-      return readIdxFolder(bundledFashion(), "Fashion-MNIST, first 5 000 and 1 000 images", fashionClasses);
+      return readIdxFolder(
+        bundled("specs/data/fashion-mnist-mini"),
+        "Fashion-MNIST, first 5 000 and 1 000 images",
+        fashionClasses,
+      );
     case "images":
       return openPath(beside(String(option.args.folder)), shape);
     case "table":
@@ -45,20 +60,11 @@ function openNamed(model: Model, shape: readonly number[]): Result<Data> {
   }
 }
 
-/** The set that comes with the project, seen from here or from dist/. */
-function bundledFashion(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
-  const path = join(folder, "specs", "data", "fashion-mnist-mini");
-  const here = resolve(path);
-  // Shown as the user would type it, where that is shorter.
-  return here.startsWith(process.cwd() + "/") ? here.slice(process.cwd().length + 1) : here;
-}
-
 function openPath(path: string, shape: readonly number[]): Result<Data> {
   if (!existsSync(path)) return missing(path, "data folder or file");
   if (!statSync(path).isDirectory()) return readTensorFile(path);
-  if (isIdxFolder(path)) return readIdxFolder(path, "IDX images", path.includes("fashion") ? fashionClasses : null);
+  if (isIdxFolder(path))
+    return readIdxFolder(path, "IDX images", path.includes("fashion") ? fashionClasses : null);
   if (isNpyFolder(path)) return readNpyFolder(path);
   return readImageFolder(path, shape);
 }
@@ -68,16 +74,31 @@ function misfit(model: Model, samples: Samples) {
   const output = model.outputs[0];
   const shape = model.values[input.value].shape;
   if (shape.length !== samples.shape.length || shape.some((n, i) => n !== samples.shape[i])) {
-    return diagnostic("data-shape", input.span, { input: input.name, expected: `[${shape.join(", ")}]`, found: `[${samples.shape.join(", ")}]`, data: samples.name });
+    return diagnostic("data-shape", input.span, {
+      input: input.name,
+      expected: `[${shape.join(", ")}]`,
+      found: `[${samples.shape.join(", ")}]`,
+      data: samples.name,
+    });
   }
   if (!insideDomain(input.domain, samples, shape)) {
     const found = `values from ${samples.low} to ${samples.high}`;
-    return diagnostic("data-domain", input.span, { input: input.name, domain: showDomain(input.domain), found, data: samples.name });
+    return diagnostic("data-domain", input.span, {
+      input: input.name,
+      domain: showDomain(input.domain),
+      found,
+      data: samples.name,
+    });
   }
   const outputShape = model.values[output.value].shape;
   const classes = outputShape[outputShape.length - 1];
   if (samples.classes > classes) {
-    return diagnostic("data-labels", output.span, { data: samples.name, label: samples.classes - 1, classes, output: output.name });
+    return diagnostic("data-labels", output.span, {
+      data: samples.name,
+      label: samples.classes - 1,
+      classes,
+      output: output.name,
+    });
   }
   return null;
 }
@@ -93,7 +114,12 @@ function insideDomain(domain: Domain, samples: Samples, shape: readonly number[]
     case "tokens":
       return samples.low >= 0 && samples.high < domain.count;
     case "ball": {
-      const count = domain.norm === "linf" ? 1 : domain.norm === "token" ? shape[shape.length - 1] : shape.reduce((a, b) => a * b, 1);
+      const count =
+        domain.norm === "linf"
+          ? 1
+          : domain.norm === "token"
+            ? shape[shape.length - 1]
+            : shape.reduce((a, b) => a * b, 1);
       return largest * Math.sqrt(count) <= domain.radius;
     }
   }

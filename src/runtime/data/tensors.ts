@@ -43,7 +43,11 @@ function assemble(path: string, get: (name: string) => Result<Plain | null>): Re
   return damaged(path, "it holds no tensors `train_x` and `train_y`, nor `x` and `y`");
 }
 
-function pair(path: string, prefix: string, get: (name: string) => Result<Plain | null>): Result<Samples | null> {
+function pair(
+  path: string,
+  prefix: string,
+  get: (name: string) => Result<Plain | null>,
+): Result<Samples | null> {
   const x = get(`${prefix}x`);
   if (!x.ok) return x;
   const y = get(`${prefix}y`);
@@ -51,7 +55,10 @@ function pair(path: string, prefix: string, get: (name: string) => Result<Plain 
   if (!x.value || !y.value) return good(null);
   const [count, ...shape] = x.value.shape;
   if (count === undefined || y.value.shape.length !== 1 || y.value.shape[0] !== count) {
-    return damaged(path, `\`${prefix}x\` is [${x.value.shape.join(", ")}] and \`${prefix}y\` [${y.value.shape.join(", ")}]: they must begin with the same count`);
+    return damaged(
+      path,
+      `\`${prefix}x\` is [${x.value.shape.join(", ")}] and \`${prefix}y\` [${y.value.shape.join(", ")}]: they must begin with the same count`,
+    );
   }
   return tensorSamples(path, prefix, x.value.data, y.value.data, shape);
 }
@@ -74,7 +81,8 @@ function tensorSamples(
   let classes = 0;
   for (let i = 0; i < y.length; i++) {
     const label = Number(y[i]);
-    if (!Number.isInteger(label) || label < 0) return damaged(path, `\`${prefix}y\` holds ${label} at entry ${i}, labels are whole numbers from 0`);
+    if (!Number.isInteger(label) || label < 0)
+      return damaged(path, `\`${prefix}y\` holds ${label} at entry ${i}, labels are whole numbers from 0`);
     classes = Math.max(classes, label + 1);
   }
   const size = shape.reduce((a, b) => a * b, 1);

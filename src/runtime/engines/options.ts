@@ -13,8 +13,9 @@ export function cpuThreads(): number {
   return Math.max(1, availableParallelism());
 }
 
-/** The first line of what was thrown: native errors carry stacks of C++. */
+/** The first line of what was thrown, without the place in the C++ source that a native error begins with. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n")[0].trim();
+  const [text] = (error instanceof Error ? error.message : String(error)).split("\n");
+  const condition = text.lastIndexOf(" was false. ");
+  return (condition < 0 ? text : text.slice(condition + " was false. ".length)).trim();
 }

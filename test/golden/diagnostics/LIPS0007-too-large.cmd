@@ -1,1 +1,1 @@
-check ../../../specs/data/fashion-mnist-mini/train-images-idx3-ubyte.gz
+check ../../../node_modules/.cache/lipsc-golden/large.lips

@@ -1,0 +1,51 @@
+/** The specs that ship with the project. */
+import { readdirSync } from "node:fs";
+import { Ajv } from "ajv";
+import { describe, expect, test } from "vitest";
+import schema from "../../src/model/model.schema.json" with { type: "json" };
+import { storedTowardZero } from "../../src/gain/up.ts";
+import { violations } from "../../src/model/legality.ts";
+import { elaborateAt, modelNamed, parametersOf } from "./host.ts";
+
+const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema);
+const specs = readdirSync("specs").filter((name) => name.endsWith(".lips"));
+
+describe.each(specs)("%s", (name) => {
+  test("is named in kebab case, elaborates without a word, and gives legal models", () => {
+    expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*\.lips$/);
+    const result = elaborateAt(`specs/${name}`);
+    expect(result.messages).toEqual([]);
+    expect(result.models.length).toBeGreaterThan(0);
+    for (const model of result.models) {
+      expect(violations(model)).toEqual([]);
+      expect(validate(model) ? [] : validate.errors).toEqual([]);
+    }
+  });
+});
+
+/** Parameter counts of the authors' code, and of our own models for 28 x 28 images. */
+test.each([
+  ["lipsformer-swin-tiny", "LipsFormerSwinTiny", 30_908_578],
+  ["lipsformer-swin-tiny-released", "LipsFormerSwinTinyReleased", 30_908_578],
+  ["lipsformer-swin", "LipsFormerSwinSmall", 54_479_794],
+  ["lipsformer-swin", "LipsFormerSwinBase", 96_011_168],
+  ["swin-tiny", "SwinTiny", 28_288_354],
+  ["cswin-tiny", "CSwinTiny", 22_320_552],
+  ["lipshift", "LipShiFT", 196_758_346],
+])("%s: %s has %d parameters", (file, name, count) => {
+  expect(parametersOf(modelNamed(elaborateAt(`specs/${file}.lips`), name))).toBe(count);
+});
+
+test("the fashion models have the sizes that the comparison wants", () => {
+  const lips = modelNamed(elaborateAt("specs/lipsformer-fashion.lips"), "LipsFormerFashion");
+  const vit = modelNamed(elaborateAt("specs/vit-fashion.lips"), "VitFashion");
+  const attends = lips.nodes.filter((n) => n.layer === "Attend");
+  expect(attends).toHaveLength(6);
+  expect(attends.map((n) => lips.values[n.inputs[0]].shape)).toEqual(new Array(6).fill([7, 7, 96]));
+  expect(vit.nodes.filter((n) => n.layer === "Attend").map((n) => vit.values[n.inputs[0]].shape)).toEqual(new Array(6).fill([49, 96]));
+  const alphas = lips.weights.filter((w) => w.path.endsWith(".alpha"));
+  expect(alphas).toHaveLength(24);
+  for (const { init } of alphas) expect(init).toEqual({ kind: "constant", values: [storedTowardZero(1 / 6)] });
+  for (const w of lips.weights) if (w.role === "matrix" || w.role === "kernel") expect(w.init.kind).toBe("spectral");
+  expect(lips.train).toMatchObject({ data: { name: "fashion_mnist" }, schedule: { name: "cosine", args: { warmup: 0 } } });
+});

@@ -1,0 +1,1 @@
+check --set classes report.lips
