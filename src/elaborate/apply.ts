@@ -9,7 +9,16 @@ import { baseName, newInstance, pathIn, type Instance } from "./instance.ts";
 import { learnedWeight } from "./learned.ts";
 import { limits } from "./run.ts";
 import { paramsOf } from "./signature.ts";
-import { layerName, showShape, unknown, type Given, type LayerVal, type LearnedVal, type TensorVal, type Val } from "./values.ts";
+import {
+  layerName,
+  showShape,
+  unknown,
+  type Given,
+  type LayerVal,
+  type LearnedVal,
+  type TensorVal,
+  type Val,
+} from "./values.ts";
 
 /** An application costs about as much as so many expressions. */
 const applicationWork = 20;
@@ -66,7 +75,13 @@ function collect(frame: Frame, layer: LayerVal, flowing: readonly Given[]): read
     const given = layer.tensors.get(name) ?? waiting.shift();
     if (!given) {
       const help = `give it by name: \`${params.name}(${name}: …)\``;
-      report(frame, "missing-argument", layer.span, { layer: params.name, argument: name, type: "a tensor" }, { help });
+      report(
+        frame,
+        "missing-argument",
+        layer.span,
+        { layer: params.name, argument: name, type: "a tensor" },
+        { help },
+      );
       return null;
     }
     if (!take(given)) return null;
@@ -120,14 +135,22 @@ function makeLearned(frame: Frame, learned: LearnedVal): TensorVal | null {
 }
 
 /** One set of weights for all applications: the store gives them again, in the order in which they were made. */
-function applyShared(frame: Frame, layer: LayerVal, inputs: readonly TensorVal[]): readonly TensorVal[] | null {
+function applyShared(
+  frame: Frame,
+  layer: LayerVal,
+  inputs: readonly TensorVal[],
+): readonly TensorVal[] | null {
   const store = layer.shared;
   if (!store) return null;
   const sharing = { store, outer: frame.sharing, next: 0 };
   return applyTarget({ ...frame, sharing }, { ...layer, shared: null }, inputs);
 }
 
-function applyTarget(frame: Frame, layer: LayerVal, inputs: readonly TensorVal[]): readonly TensorVal[] | null {
+function applyTarget(
+  frame: Frame,
+  layer: LayerVal,
+  inputs: readonly TensorVal[],
+): readonly TensorVal[] | null {
   const { target } = layer;
   if (target.kind === "sequence") return applySequence(frame, layer, target.parts, inputs);
   const home = layer.home ?? frame.instance;
@@ -149,7 +172,10 @@ function applySequence(
   let home: Instance | null = layer.home;
   if (layer.label !== null && frame.model) {
     const around = home ?? frame.instance;
-    home = newInstance(around, pathIn(around, layer.label, `${layer.site.file}:${layer.site.start}`, frame.model.paths));
+    home = newInstance(
+      around,
+      pathIn(around, layer.label, `${layer.site.file}:${layer.site.start}`, frame.model.paths),
+    );
   }
   const inner = { ...frame, depth: frame.depth + 1 };
   let values: readonly TensorVal[] = inputs;
@@ -179,7 +205,8 @@ function applyBuiltIn(
   const plan = call.checkRequired() ? definition.infer(call) : undefined;
   if (!plan || call.failed) {
     // A rule that gives nothing without saying why would leave the user without a word.
-    if (!call.failed && !frame.run.failed) throw new Error(`the layer ${definition.name} failed without a diagnostic`);
+    if (!call.failed && !frame.run.failed)
+      throw new Error(`the layer ${definition.name} failed without a diagnostic`);
     return null;
   }
   if (!frame.run.countLayer(layer.span)) return null;
@@ -194,7 +221,9 @@ function applyBuiltIn(
     weights: plan.weights ?? {},
     span: layer.span,
     calls: frame.calls,
-    body: plan.body ? { parameters: plan.body.parameters, nodes: plan.body.nodes, result: plan.body.result.value } : null,
+    body: plan.body
+      ? { parameters: plan.body.parameters, nodes: plan.body.nodes, result: plan.body.result.value }
+      : null,
   });
   return outputs.map((value, i) => ({ kind: "tensor", value, shape: plan.outputs[i] }));
 }

@@ -55,16 +55,24 @@ export function bindArguments(
       if (!bindStatic(frame, param, arg, args)) fail();
     } else if (params.tensors.includes(name)) {
       const value = evaluate(frame, arg.value);
-      if (value.kind === "tensor" || value.kind === "learned") tensors.set(name, { value, span: arg.value.span });
+      if (value.kind === "tensor" || value.kind === "learned")
+        tensors.set(name, { value, span: arg.value.span });
       else {
         if (value.kind !== "unknown") {
-          report(frame, "argument-type", arg.value.span, { argument: name, expected: "a tensor", found: describe(value) });
+          report(frame, "argument-type", arg.value.span, {
+            argument: name,
+            expected: "a tensor",
+            found: describe(value),
+          });
         }
         fail();
       }
     } else {
       evaluate(frame, arg.value, undefined, true);
-      reportUnknown(frame, params, arg.name.text, arg.name.span, [...params.tensors, ...params.statics.map((p) => p.name)]);
+      reportUnknown(frame, params, arg.name.text, arg.name.span, [
+        ...params.tensors,
+        ...params.statics.map((p) => p.name),
+      ]);
       fail();
     }
   }
@@ -72,9 +80,18 @@ export function bindArguments(
   return placeTensors(frame, params, args, tensors, loose, piped, span);
 }
 
-function reportUnknown(frame: Frame, params: Params, argument: string, span: Span, known: readonly string[]): void {
+function reportUnknown(
+  frame: Frame,
+  params: Params,
+  argument: string,
+  span: Span,
+  known: readonly string[],
+): void {
   const near = nearest(argument, known);
-  const fixes = near === null ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }], meaning: "changes" as const }];
+  const fixes =
+    near === null
+      ? []
+      : [{ title: `write \`${near}\``, edits: [{ span, text: near }], meaning: "changes" as const }];
   report(frame, "unknown-argument", span, { layer: params.name, argument, known }, { fixes });
 }
 
@@ -87,7 +104,13 @@ function bindStatic(frame: Frame, param: StaticParam, arg: Arg, args: Map<string
 }
 
 /** An argument without a name: a tensor waits in `loose`, anything else goes to the next static parameter. */
-function bindLoose(frame: Frame, params: Params, arg: Arg, args: Map<string, Given>, loose: Given[]): boolean {
+function bindLoose(
+  frame: Frame,
+  params: Params,
+  arg: Arg,
+  args: Map<string, Given>,
+  loose: Given[],
+): boolean {
   const param = params.statics.find((p) => !args.has(p.name));
   const value = evaluate(frame, arg.value, param?.type ?? undefined);
   const span = arg.value.span;
@@ -123,14 +146,28 @@ function placeTensors(
   const open = params.tensors.filter((name) => !tensors.has(name));
   const places = piped ? open.slice(1) : open;
   if (piped && open.length === 0 && !params.rest) {
-    report(frame, "too-many-arguments", span, { layer: params.name, most: params.tensors.length }, { help: "all its tensors are given already, so nothing can flow into it" });
+    report(
+      frame,
+      "too-many-arguments",
+      span,
+      { layer: params.name, most: params.tensors.length },
+      { help: "all its tensors are given already, so nothing can flow into it" },
+    );
     return null;
   }
   if (loose.length > places.length && !params.rest) {
-    report(frame, "too-many-arguments", loose[places.length].span, { layer: params.name, most: params.tensors.length }, { help: `its tensors are ${params.tensors.join(", ")}` });
+    report(
+      frame,
+      "too-many-arguments",
+      loose[places.length].span,
+      { layer: params.name, most: params.tensors.length },
+      { help: `its tensors are ${params.tensors.join(", ")}` },
+    );
     return null;
   }
-  loose.forEach((given, i) => tensors.set(places[i] ?? `${params.tensors.length + i - places.length}`, given));
+  loose.forEach((given, i) =>
+    tensors.set(places[i] ?? `${params.tensors.length + i - places.length}`, given),
+  );
   const missing = params.tensors.filter((name) => !tensors.has(name));
   const complete = missing.length === 0 && !piped;
   if (loose.length > 0 && missing.length > (piped ? 1 : 0)) {

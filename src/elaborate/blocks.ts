@@ -10,7 +10,15 @@ import { declare, newScope } from "./scope.ts";
 import { sizesOfType, unify, type Rest, type Unification } from "./shapes.ts";
 import { dimensionsOf, paramsOf } from "./signature.ts";
 import { coerce, showType, type TypeRef } from "./types.ts";
-import { describe, layerName, showShape, unknown, type LayerVal, type TensorVal, type Val } from "./values.ts";
+import {
+  describe,
+  layerName,
+  showShape,
+  unknown,
+  type LayerVal,
+  type TensorVal,
+  type Val,
+} from "./values.ts";
 import { sameShape } from "./build.ts";
 import { materialize } from "./apply.ts";
 
@@ -100,7 +108,11 @@ function parameterValue(inside: Frame, layer: LayerVal, block: Block, name: stri
   if (type === null) return unknown;
   if (!param.default) {
     const frame = { ...inside, calls: inside.calls.slice(1) };
-    report(frame, "missing-argument", layer.span, { layer: block.name.text, argument: name, type: showType(type) });
+    report(frame, "missing-argument", layer.span, {
+      layer: block.name.text,
+      argument: name,
+      type: showType(type),
+    });
     return unknown;
   }
   const value = defaultOf(inside, param.default, type, name);
@@ -112,7 +124,13 @@ function defaultOf(inside: Frame, e: Parameters<typeof evaluate>[1], type: TypeR
   return coerce(inside, evaluate(inside, e, type), type, name, e.span, true);
 }
 
-function bindTensors(u: Unification, frame: Frame, layer: LayerVal, block: Block, inputs: readonly TensorVal[]): boolean {
+function bindTensors(
+  u: Unification,
+  frame: Frame,
+  layer: LayerVal,
+  block: Block,
+  inputs: readonly TensorVal[],
+): boolean {
   const { inside } = u;
   let next = 0;
   let good = true;
@@ -120,10 +138,17 @@ function bindTensors(u: Unification, frame: Frame, layer: LayerVal, block: Block
     if (param.type.kind !== "shape") continue;
     const tensor = inputs[next++];
     if (!tensor) return false;
-    const span = layer.tensors.get(param.name.text)?.span ?? layer.span;
-    if (!unify(u, frame, block.name.text, param.type, tensor.shape, span)) good = false;
+    const given = layer.tensors.get(param.name.text);
+    if (!unify(u, frame, block.name.text, param.type, tensor.shape, given?.span ?? layer.span, !given))
+      good = false;
     if (inside.scope.names.has(param.name.text)) {
-      report(inside, "declared-twice", param.name.span, { name: param.name.text }, { help: "a parameter and a dimension need two names" });
+      report(
+        inside,
+        "declared-twice",
+        param.name.span,
+        { name: param.name.text },
+        { help: "a parameter and a dimension need two names" },
+      );
       good = false;
     } else declare(inside.scope, param.name.text, tensor, param.name.span, "parameter");
   }
@@ -132,7 +157,8 @@ function bindTensors(u: Unification, frame: Frame, layer: LayerVal, block: Block
 
 function resultOf(inside: Frame, block: Block, body: Body, expected: readonly number[]): TensorVal | null {
   if (!body.value) {
-    if (!inside.run.stopped && !body.stopped) report(inside, "nothing-comes-out", block.name.span, { what: "block", name: block.name.text });
+    if (!inside.run.stopped && !body.stopped)
+      report(inside, "nothing-comes-out", block.name.span, { what: "block", name: block.name.text });
     return null;
   }
   const { value, span } = body.value;
@@ -146,12 +172,19 @@ function resultOf(inside: Frame, block: Block, body: Body, expected: readonly nu
   const tensor = materialize(inside, value, span);
   if (!tensor) {
     if (value.kind !== "learned") {
-      report(inside, "argument-type", span, { argument: `the value of ${block.name.text}`, expected: "a tensor", found: describe(value) });
+      report(inside, "argument-type", span, {
+        argument: `the value of ${block.name.text}`,
+        expected: "a tensor",
+        found: describe(value),
+      });
     }
     return null;
   }
   if (sameShape(tensor.shape, expected)) return tensor;
-  report(inside, "result-shape", span, { block: block.name.text, expected: showShape(expected), found: showShape(tensor.shape) });
+  report(inside, "result-shape", span, {
+    block: block.name.text,
+    expected: showShape(expected),
+    found: showShape(tensor.shape),
+  });
   return null;
 }
-

@@ -30,7 +30,8 @@ export function runBody(frame: Frame, body: BodyNode, kind: Kind): Body {
   for (const [i, statement] of body.statements.entries()) {
     if (frame.run.stopped) return { value: null, stopped: true, claims };
     if (statement.kind === "certify") {
-      if (kind === "inner") misplaced(frame, statement, "`certify`", "a claim stands in the body of a block or model");
+      if (kind === "inner")
+        misplaced(frame, statement, "`certify`", "a claim stands in the body of a block or model");
       else claims.push(statement);
     } else if (statement.kind === "value") {
       const result = evaluate(frame, statement.value);
@@ -55,12 +56,22 @@ function dropValue(frame: Frame, e: Expr, result: Val): void {
   const at = { ...e.span, end: e.span.start };
   const fixes =
     head.kind === "name" && bound
-      ? [{ title: `write \`${head.text} = …\``, edits: [{ span: at, text: `${head.text} = ` }], meaning: "changes" as const }]
+      ? [
+          {
+            title: `write \`${head.text} = …\``,
+            edits: [{ span: at, text: `${head.text} = ` }],
+            meaning: "changes" as const,
+          },
+        ]
       : [];
   report(frame, "value-dropped", e.span, { found: describe(result) }, { fixes });
 }
 
-function runStatement(frame: Frame, statement: Exclude<Statement, { kind: "certify" | "value" }>, kind: Kind): void {
+function runStatement(
+  frame: Frame,
+  statement: Exclude<Statement, { kind: "certify" | "value" }>,
+  kind: Kind,
+): void {
   switch (statement.kind) {
     case "let":
       return runLet(frame, statement);
@@ -71,13 +82,31 @@ function runStatement(frame: Frame, statement: Exclude<Statement, { kind: "certi
     case "if":
       return runIf(frame, statement);
     case "weights":
-      if (kind === "inner") return misplaced(frame, statement, "`weights`", "it stands at the start of the body of a block or model");
+      if (kind === "inner")
+        return misplaced(
+          frame,
+          statement,
+          "`weights`",
+          "it stands at the start of the body of a block or model",
+        );
       return applyPolicy(frame, statement);
     case "input":
-      if (kind !== "model") return misplaced(frame, statement, "`input`", "inputs belong to the body of a model; a block has parameters");
+      if (kind !== "model")
+        return misplaced(
+          frame,
+          statement,
+          "`input`",
+          "inputs belong to the body of a model; a block has parameters",
+        );
       return declareInput(frame, statement);
     case "output":
-      if (kind !== "model") return misplaced(frame, statement, "`output`", "outputs belong to the body of a model; a block has one bare expression");
+      if (kind !== "model")
+        return misplaced(
+          frame,
+          statement,
+          "`output`",
+          "outputs belong to the body of a model; a block has one bare expression",
+        );
       return declareOutput(frame, statement);
   }
 }
@@ -100,8 +129,23 @@ export function mayDeclare(frame: Frame, name: Name): boolean {
   // Parameters and dimensions share the scope of the body.
   const before = frame.scope.names.get(text);
   if (!before) return true;
-  const fixes = before.kind === "let" ? [{ title: "drop `let`", edits: [{ span: { ...span, start: letBefore(frame, span) }, text }], meaning: "changes" as const }] : [];
-  report(frame, "declared-twice", span, { name: text }, { related: [{ span: before.span, message: "first here" }], fixes });
+  const fixes =
+    before.kind === "let"
+      ? [
+          {
+            title: "drop `let`",
+            edits: [{ span: { ...span, start: letBefore(frame, span) }, text }],
+            meaning: "changes" as const,
+          },
+        ]
+      : [];
+  report(
+    frame,
+    "declared-twice",
+    span,
+    { name: text },
+    { related: [{ span: before.span, message: "first here" }], fixes },
+  );
   return false;
 }
 
@@ -133,7 +177,8 @@ function checkAnnotation(frame: Frame, statement: Let, expected: TypeRef | null,
   const { type, pattern } = statement;
   const name = pattern.kind === "name" ? pattern.name.text : "value";
   if (!type || value.kind === "unknown") return value;
-  if (type.kind === "named") return expected ? coerce(frame, value, expected, name, statement.value.span, true) : unknown;
+  if (type.kind === "named")
+    return expected ? coerce(frame, value, expected, name, statement.value.span, true) : unknown;
   const sizes = sizesOfType(frame, type, null, name, type.span);
   if (!sizes) return unknown;
   const tensor = materialize(frame, value, statement.value.span);
@@ -145,7 +190,11 @@ function checkAnnotation(frame: Frame, statement: Let, expected: TypeRef | null,
     return unknown;
   }
   if (sameShape(tensor.shape, sizes)) return tensor;
-  report(frame, "result-shape", statement.value.span, { block: name, expected: showShape(sizes), found: showShape(tensor.shape) });
+  report(frame, "result-shape", statement.value.span, {
+    block: name,
+    expected: showShape(sizes),
+    found: showShape(tensor.shape),
+  });
   return unknown;
 }
 
@@ -159,13 +208,15 @@ function held(frame: Frame, value: Val, name: string, span: Span): Val {
 }
 
 function bindList(frame: Frame, names: readonly Name[], value: Val, span: Span): void {
-  const items = value.kind === "list" ? value.items : value.kind === "tensor" && names.length === 1 ? [value] : null;
+  const items =
+    value.kind === "list" ? value.items : value.kind === "tensor" && names.length === 1 ? [value] : null;
   if (value.kind !== "unknown" && items?.length !== names.length) {
     report(frame, "pattern-length", span, { names: names.length, found: describe(value) });
   }
   for (const [i, name] of names.entries()) {
     const item = items?.length === names.length ? items[i] : unknown;
-    if (mayDeclare(frame, name)) declare(frame.scope, name.text, held(frame, item, name.text, name.span), name.span, "let");
+    if (mayDeclare(frame, name))
+      declare(frame.scope, name.text, held(frame, item, name.text, name.span), name.span, "let");
   }
 }
 
@@ -179,9 +230,16 @@ function assign(frame: Frame, name: Name, e: Expr, span: Span): void {
       report(frame, "misplaced", name.span, { what: `\`${name.text} = …\``, where: "here", instead });
       return;
     }
-    const fixes = [{ title: "make it with `let`", edits: [{ span: { ...span, end: span.start }, text: "let " }], meaning: "changes" as const }];
+    const fixes = [
+      {
+        title: "make it with `let`",
+        edits: [{ span: { ...span, end: span.start }, text: "let " }],
+        meaning: "changes" as const,
+      },
+    ];
     const near = nearest(name.text, visible(frame.scope));
-    const help = near === null ? {} : { help: `did you mean \`${near}\`? \`let ${name.text} = …\` makes a new name` };
+    const help =
+      near === null ? {} : { help: `did you mean \`${near}\`? \`let ${name.text} = …\` makes a new name` };
     report(frame, "not-declared", name.span, { name: name.text }, { fixes, ...help });
     // From here on it exists, with an error: one message is enough.
     declare(frame.scope, name.text, unknown, name.span, "let");
@@ -189,7 +247,11 @@ function assign(frame: Frame, name: Name, e: Expr, span: Span): void {
   }
   if (binding.kind === "dimension" || binding.kind === "loop" || binding.kind === "output") {
     const what = { dimension: "a dimension", loop: "the name of a loop", output: "an output" }[binding.kind];
-    report(frame, "misplaced", name.span, { what: `A new value of \`${name.text}\``, where: "here", instead: `it is ${what}; make another name with \`let\`` });
+    report(frame, "misplaced", name.span, {
+      what: `A new value of \`${name.text}\``,
+      where: "here",
+      instead: `it is ${what}; make another name with \`let\``,
+    });
     return;
   }
   binding.values++;
@@ -202,8 +264,20 @@ function runFor(frame: Frame, statement: For): void {
   if (over.kind === "unknown") return;
   if (over.kind !== "list") {
     const expected = "a list; `range(4)` counts 0, 1, 2, 3";
-    if (over.kind === "tensor") report(frame, "condition-on-data", statement.over.span, { name: textOf(frame, statement.over.span) }, { help: "a loop is unrolled when the model is built; `Scan` goes over positions" });
-    else report(frame, "argument-type", statement.over.span, { argument: "for … in", expected, found: describe(over) });
+    if (over.kind === "tensor")
+      report(
+        frame,
+        "condition-on-data",
+        statement.over.span,
+        { name: textOf(frame, statement.over.span) },
+        { help: "a loop is unrolled when the model is built; `Scan` goes over positions" },
+      );
+    else
+      report(frame, "argument-type", statement.over.span, {
+        argument: "for … in",
+        expected,
+        found: describe(over),
+      });
     return;
   }
   const { rounds } = frame.instance;
@@ -211,7 +285,8 @@ function runFor(frame: Frame, statement: For): void {
     if (!frame.run.countRound(statement.span)) return;
     rounds.push(i);
     const inner = { ...frame, scope: newScope(frame.scope, "loop"), loops: frame.loops + 1 };
-    if (mayDeclare(inner, statement.name)) declare(inner.scope, statement.name.text, item, statement.name.span, "loop");
+    if (mayDeclare(inner, statement.name))
+      declare(inner.scope, statement.name.text, item, statement.name.span, "loop");
     runBody(inner, statement.body, "inner");
     rounds.pop();
     warnUnusedLets(frame, inner);
@@ -225,7 +300,13 @@ function warnUnusedLets(outer: Frame, inner: Frame): void {
     if (!outside) continue;
     const span = { ...binding.span, start: letBefore(outer, binding.span) };
     const fixes = [{ title: "drop `let`", edits: [{ span, text: name }], meaning: "changes" as const }];
-    remark(outer, "loop-let-unused", binding.span, { name }, { fixes, related: [{ span: outside.span, message: "the outer one" }] });
+    remark(
+      outer,
+      "loop-let-unused",
+      binding.span,
+      { name },
+      { fixes, related: [{ span: outside.span, message: "the outer one" }] },
+    );
   }
 }
 
@@ -236,8 +317,14 @@ function runIf(frame: Frame, first: If): void {
     if (condition.kind === "unknown") return;
     if (condition.kind !== "boolean") {
       const { span } = statement.condition;
-      if (condition.kind === "tensor" || condition.kind === "learned") report(frame, "condition-on-data", span, { name: `\`${textOf(frame, span)}\`` });
-      else report(frame, "argument-type", span, { argument: "if", expected: showType({ name: "bool", list: false }), found: describe(condition) });
+      if (condition.kind === "tensor" || condition.kind === "learned")
+        report(frame, "condition-on-data", span, { name: `\`${textOf(frame, span)}\`` });
+      else
+        report(frame, "argument-type", span, {
+          argument: "if",
+          expected: showType({ name: "bool", list: false }),
+          found: describe(condition),
+        });
       return;
     }
     const { otherwise } = statement;
@@ -250,4 +337,3 @@ function runIf(frame: Frame, first: If): void {
     return;
   }
 }
-

@@ -102,4 +102,3 @@ export class ModelBuilder {
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
 }
-

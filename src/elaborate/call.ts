@@ -1,6 +1,14 @@
 /** What a built-in layer's shape rule sees: its arguments, its tensors, and the making of weights. */
 import type { DiagnosticName, ParamsOf } from "../diagnostics/table.ts";
-import type { Call, Layer, Operand, OptionArgs, ParamSignature, StepBody, WeightRequest } from "../layers/layer.ts";
+import type {
+  Call,
+  Layer,
+  Operand,
+  OptionArgs,
+  ParamSignature,
+  StepBody,
+  WeightRequest,
+} from "../layers/layer.ts";
 import type { Coefficient, Constraint, Init, Shape, Weight } from "../model/model.ts";
 import { apply, mostEntries } from "./apply.ts";
 import { evaluate } from "./expression.ts";
@@ -75,7 +83,11 @@ export class LayerCall extends Reader implements Call {
     for (const param of this.definition.signature.params) {
       if (param.optional || param.default !== undefined || this.layer.args.has(param.name)) continue;
       const type = showType(typeOfParam(param));
-      report(this.frame, "missing-argument", this.at, { layer: this.definition.name, argument: param.name, type });
+      report(this.frame, "missing-argument", this.at, {
+        layer: this.definition.name,
+        argument: param.name,
+        type,
+      });
       this.failWith(null);
       return false;
     }
@@ -102,7 +114,13 @@ export class LayerCall extends Reader implements Call {
       const value = reader.find(param.name);
       if (value) args.set(param.name, value);
     }
-    const option: OptionVal = { kind: "option", type: "Layer", name: definition.name, args, span: inner.span };
+    const option: OptionVal = {
+      kind: "option",
+      type: "Layer",
+      name: definition.name,
+      args,
+      span: inner.span,
+    };
     return new OptionReader(this.frame, option, this.path, this);
   }
 
@@ -135,7 +153,10 @@ export class LayerCall extends Reader implements Call {
     const plan = { path: `${this.path}.${name}`, shape, role, init, constraint, range: null, span: this.at };
     const id = model.weight(plan, this.frame.sharing);
     if (id !== null) return id;
-    report(this.frame, "shared-shape", this.at, { first: "other shapes", now: `${name} ${showShape(shape)}` });
+    report(this.frame, "shared-shape", this.at, {
+      first: "other shapes",
+      now: `${name} ${showShape(shape)}`,
+    });
     return this.failWith(0);
   }
 
@@ -160,7 +181,11 @@ export class LayerCall extends Reader implements Call {
     return policyOf(this.frame.instance, "bias") ?? true;
   }
 
-  coefficient(name: string, shapes: readonly Shape[], rounding: "nearest" | "toward-zero" = "nearest"): Coefficient {
+  coefficient(
+    name: string,
+    shapes: readonly Shape[],
+    rounding: "nearest" | "toward-zero" = "nearest",
+  ): Coefficient {
     return this.readCoefficient(name, `${this.path}.${name}`, shapes, rounding);
   }
 

@@ -6,13 +6,18 @@ import { evaluate } from "./expression.ts";
 import { report, textOf, type Frame } from "./frame.ts";
 import { numberDown } from "./rational.ts";
 import { coerce } from "./types.ts";
-import type { TensorVal } from "./values.ts";
+import { describe, type TensorVal } from "./values.ts";
 
 const phases: readonly string[] = ["init", "always", "checkpoint"] satisfies Phase[];
 type AnyNorm = Norm | "rms";
 
 /** `names`: the body whose names the claims may use; the model's own, for a variant. */
-export function checkClaims(frame: Frame, body: Pick<Body, "claims">, result: TensorVal | null, names: Frame = frame): void {
+export function checkClaims(
+  frame: Frame,
+  body: Pick<Body, "claims">,
+  result: TensorVal | null,
+  names: Frame = frame,
+): void {
   for (const claim of body.claims) checkClaim(frame, claim, result, names);
 }
 
@@ -43,14 +48,19 @@ function checkClaim(frame: Frame, statement: Certify, result: TensorVal | null, 
   const [about, norms, ...more] = left.args;
   if (!about || more.length > 0) return form(`\`${kind}\` takes what it is about, and at most a norm`, left);
   if (kind === "radius" && about.to) return form("`radius` is about one value", left);
-  if (kind !== "radius" && !about.to) return form(`\`${kind}\` goes from one value to another: \`a -> b\``, left);
+  if (kind !== "radius" && !about.to)
+    return form(`\`${kind}\` goes from one value to another: \`a -> b\``, left);
   const from = named(frame, about.value, result, names);
   const to = about.to ? named(frame, about.to, result, names) : from;
   const pair = normsOf(frame, norms);
-  const limit = evaluate(frame, right, { name: "real", list: false });
-  const number = coerce(frame, limit, { name: "real", list: false }, "the limit", right.span);
+  const number = evaluate(frame, right, { name: "real", list: false });
+  if (number.kind !== "number" && number.kind !== "unknown") {
+    const found = describe(number);
+    report(frame, "argument-type", right.span, { argument: "the limit", expected: "a number", found });
+  }
   if (!from || !to || !pair || number.kind !== "number") return;
-  if (kind === "margin" && pair.normIn !== pair.normOut) return form("a margin has one norm, that of its input", left);
+  if (kind === "margin" && pair.normIn !== pair.normOut)
+    return form("a margin has one norm, that of its input", left);
   const { model } = frame;
   if (!model) return;
   // Never above the exact number: beyond float64 the largest number stands for it.
@@ -72,7 +82,12 @@ function checkClaim(frame: Frame, statement: Certify, result: TensorVal | null, 
 }
 
 /** An input, an output, a parameter, `result`, or a `let` of the body itself that was never rebound. */
-function named(frame: Frame, e: Expr, result: TensorVal | null, names: Frame): { value: number; name: string } | null {
+function named(
+  frame: Frame,
+  e: Expr,
+  result: TensorVal | null,
+  names: Frame,
+): { value: number; name: string } | null {
   if (e.kind === "error") {
     frame.run.failed = true;
     return null;
@@ -89,11 +104,19 @@ function named(frame: Frame, e: Expr, result: TensorVal | null, names: Frame): {
     return null;
   }
   if (binding && binding.values > 1) {
-    report(frame, "rebound-name", e.span, { name, count: binding.values }, { related: [{ span: binding.span, message: "made here" }] });
+    report(
+      frame,
+      "rebound-name",
+      e.span,
+      { name, count: binding.values },
+      { related: [{ span: binding.span, message: "made here" }] },
+    );
     return null;
   }
   if (binding?.value.kind === "tensor") return { value: binding.value.value, name };
-  const known = [...names.scope.names].filter(([, b]) => b.value.kind === "tensor" && b.values === 1).map(([n]) => n);
+  const known = [...names.scope.names]
+    .filter(([, b]) => b.value.kind === "tensor" && b.values === 1)
+    .map(([n]) => n);
   report(frame, "no-name-to-claim", e.span, { name, known: result ? [...known, "result"] : known });
   return null;
 }

@@ -25,7 +25,12 @@ export function fileFrame(frame: Pick<Frame, "run">, file: Frame["file"]): Frame
   };
 }
 
-export function constantValue(frame: Frame, known: Extract<FileName, { kind: "constant" }>, name: string, span: Span): Val {
+export function constantValue(
+  frame: Frame,
+  known: Extract<FileName, { kind: "constant" }>,
+  name: string,
+  span: Span,
+): Val {
   const { file, let: statement } = known;
   // `as` may have renamed it: the value is kept under its own name.
   const own = ownName(known, name);
@@ -46,10 +51,17 @@ export function constantValue(frame: Frame, known: Extract<FileName, { kind: "co
   let value = evaluate(inside, statement.value, expected ?? undefined);
   if (expected) value = coerce(inside, value, expected, own, statement.value.span, true);
   if (type?.kind === "shape") {
-    report(inside, "misplaced", type.span, { what: "A shape", where: "at file level", instead: "constants are static values" });
+    report(inside, "misplaced", type.span, {
+      what: "A shape",
+      where: "at file level",
+      instead: "constants are static values",
+    });
     value = unknown;
   }
-  const items = pattern.kind === "list" && value.kind === "list" && value.items.length === names.length ? value.items : null;
+  const items =
+    pattern.kind === "list" && value.kind === "list" && value.items.length === names.length
+      ? value.items
+      : null;
   if (pattern.kind === "list" && !items && value.kind !== "unknown") {
     report(inside, "pattern-length", pattern.span, { names: names.length, found: describe(value) });
   }

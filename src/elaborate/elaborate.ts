@@ -28,7 +28,12 @@ export interface Elaborated {
  * Elaborates every model of a file whose parameters all have values (defaults, overrides, or arguments of its `train`).
  * Mistakes go to `diagnostics`; models with one are left out. Imported files' models are not elaborated.
  */
-export function elaborateFile(host: Host, path: string, diagnostics: Diagnostics, options: ElaborateOptions = {}): Elaborated {
+export function elaborateFile(
+  host: Host,
+  path: string,
+  diagnostics: Diagnostics,
+  options: ElaborateOptions = {},
+): Elaborated {
   const run = new Run(host, diagnostics);
   const text = host.readText(path);
   if (text === undefined) {
@@ -42,14 +47,20 @@ export function elaborateFile(host: Host, path: string, diagnostics: Diagnostics
   for (const train of file.trains) {
     const known = items.map((i) => i.name.text);
     if (train.model.text === "" || known.includes(train.model.text)) continue;
-    run.report("train-model", train.model.span, { name: train.model.text, nearest: nearest(train.model.text, known) });
+    run.report("train-model", train.model.span, {
+      name: train.model.text,
+      nearest: nearest(train.model.text, known),
+    });
   }
   checkConstants(run, file);
   const models: Model[] = [];
   for (const item of items) {
     if (file.names.get(item.name.text)?.kind !== "model") continue;
     const trains = file.trains.filter((t) => t.model.text === item.name.text);
-    const given = new Set([...overrides.parameters.keys(), ...trains.flatMap((t) => t.args.flatMap((a) => a.name?.text ?? []))]);
+    const given = new Set([
+      ...overrides.parameters.keys(),
+      ...trains.flatMap((t) => t.args.flatMap((a) => a.name?.text ?? [])),
+    ]);
     if (item.params.some((p) => !p.default && !given.has(p.name.text))) continue;
     if (run.stopped) break;
     const model = elaborateModel(run, file, path, item, trains, overrides);
@@ -60,14 +71,16 @@ export function elaborateFile(host: Host, path: string, diagnostics: Diagnostics
 
 function checkEdition(run: Run, file: LoadedFile): void {
   const { edition } = file.ast;
-  if (edition && edition.number !== "1") run.report("unknown-edition", edition.span, { found: edition.number });
+  if (edition && edition.number !== "1")
+    run.report("unknown-edition", edition.span, { found: edition.number });
 }
 
 /** A mistake in a constant is told even where no model uses it. */
 function checkConstants(run: Run, file: LoadedFile): void {
   run.startModel();
   for (const [name, known] of file.names) {
-    if (known.kind === "constant" && known.file === file) constantValue(fileFrame({ run }, file), known, name, known.let.span);
+    if (known.kind === "constant" && known.file === file)
+      constantValue(fileFrame({ run }, file), known, name, known.let.span);
   }
 }
 

@@ -115,7 +115,9 @@ function evaluatePipe(frame: Frame, e: Expr, expected: TypeRef | undefined): Val
       stage.kind === "call"
         ? evaluateCall(frame, stage.callee, stage.args, stage.span, undefined, flows)
         : evaluate(frame, stage);
-    value = flows ? flow(frame, value, next, before, stage.span) : join(frame, value as LayerVal, next, stage.span);
+    value = flows
+      ? flow(frame, value, next, before, stage.span)
+      : join(frame, value as LayerVal, next, stage.span);
     before = stage.span;
   }
   return value;
@@ -146,8 +148,13 @@ function join(frame: Frame, left: LayerVal, next: Val, span: Span): Val {
     report(frame, "not-a-layer", span, { found: describe(next) });
     return unknown;
   }
-  const parts = left.target.kind === "sequence" && !left.label && !left.shared && !left.home ? left.target.parts : [left];
-  const whole = { ...left.span, start: left.span.start, end: next.span.file === left.span.file ? Math.max(span.end, left.span.end) : left.span.end };
+  const parts =
+    left.target.kind === "sequence" && !left.label && !left.shared && !left.home ? left.target.parts : [left];
+  const whole = {
+    ...left.span,
+    start: left.span.start,
+    end: next.span.file === left.span.file ? Math.max(span.end, left.span.end) : left.span.end,
+  };
   return layerVal({ kind: "sequence", parts: [...parts, next] }, whole);
 }
 
@@ -195,7 +202,13 @@ function isTarget(found: Val | Target): found is Target {
   return found.kind === "block" || found.kind === "sequence" || (found.kind === "layer" && "layer" in found);
 }
 
-function evaluateName(frame: Frame, name: string, span: Span, expected: TypeRef | undefined, quiet: boolean): Val {
+function evaluateName(
+  frame: Frame,
+  name: string,
+  span: Span,
+  expected: TypeRef | undefined,
+  quiet: boolean,
+): Val {
   const option = optionHere(frame, name, span, expected);
   if (option) return makeOption(frame, option, name, [], span);
   const found = lookUp(frame, name, span);
@@ -216,7 +229,13 @@ function optionHere(frame: Frame, name: string, span: Span, expected: TypeRef | 
   }
   const hidden = find(frame.scope, name);
   if (hidden && !expected.words) {
-    remark(frame, "option-hides-name", span, { name, type: expected.name }, { related: [{ span: hidden.span, message: "declared here" }] });
+    remark(
+      frame,
+      "option-hides-name",
+      span,
+      { name, type: expected.name },
+      { related: [{ span: hidden.span, message: "declared here" }] },
+    );
   }
   return expected;
 }
@@ -280,9 +299,13 @@ function evaluateIndex(frame: Frame, list: Expr, index: Expr): Val {
     report(frame, "argument-type", index.span, { argument: "index", expected: "a whole number", found });
     return unknown;
   }
-  const item = at.low.n >= 0n && at.low.n < BigInt(value.items.length) ? value.items[Number(at.low.n)] : undefined;
+  const item =
+    at.low.n >= 0n && at.low.n < BigInt(value.items.length) ? value.items[Number(at.low.n)] : undefined;
   if (item) return item;
-  report(frame, "index-outside", index.span, { index: `${at.low.n}`.slice(0, 30), length: value.items.length });
+  report(frame, "index-outside", index.span, {
+    index: `${at.low.n}`.slice(0, 30),
+    length: value.items.length,
+  });
   return unknown;
 }
 
@@ -296,7 +319,13 @@ function reportUnknownName(frame: Frame, name: string, span: Span, expected: Typ
     const elsewhere = typesWith(name).filter((t) => t !== expected.name);
     const help = elsewhere.length > 0 ? `\`${name}\` is a ${elsewhere[0]}` : undefined;
     const type = expected.words ? "word for this argument" : expected.name;
-    report(frame, "unknown-option", span, { found: name, type, options }, { fixes: replace(near, "changes"), ...(help ? { help } : {}) });
+    report(
+      frame,
+      "unknown-option",
+      span,
+      { found: name, type, options },
+      { fixes: replace(near, "changes"), ...(help ? { help } : {}) },
+    );
     return;
   }
   const types = typesWith(name);
@@ -305,15 +334,32 @@ function reportUnknownName(frame: Frame, name: string, span: Span, expected: Typ
     return;
   }
   const dimensions = frame.dimensions;
-  const near = nearest(name, [...visible(frame.scope), ...frame.file.names.keys(), ...layers.keys(), ...functionNames]);
+  const near = nearest(name, [
+    ...visible(frame.scope),
+    ...frame.file.names.keys(),
+    ...layers.keys(),
+    ...functionNames,
+  ]);
   if (dimensions !== null && /^\p{Ll}'?$/u.test(name)) {
     report(frame, "unknown-dimension", span, { name, block: frame.owner, dimensions });
     return;
   }
   const what = /^\p{Lu}/u.test(name) ? "layer" : "name";
   const standard = near === null ? standardHome(name) : null;
-  const help = standard === null ? {} : { help: `\`import { ${name} } from "${standard}"\`` };
-  report(frame, "unknown-name", span, { what, name, nearest: near }, { fixes: replace(near, "changes"), ...help });
+  if (standard !== null) {
+    const line = `import { ${name} } from "${standard}"`;
+    const first = frame.file.ast.items[0]?.span ?? span;
+    const fixes = [
+      {
+        title: "import it",
+        edits: [{ span: { ...first, end: first.start }, text: `${line}\n` }],
+        meaning: "keeps" as const,
+      },
+    ];
+    report(frame, "unknown-name", span, { what, name, nearest: null }, { fixes, help: `\`${line}\`` });
+    return;
+  }
+  report(frame, "unknown-name", span, { what, name, nearest: near }, { fixes: replace(near, "changes") });
 }
 
 /** Where the standard library has a name that is often used without its import. */
@@ -327,4 +373,3 @@ function standardHome(name: string): string | null {
   };
   return Object.keys(homes).find((home) => homes[home].includes(name)) ?? null;
 }
-

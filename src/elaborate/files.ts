@@ -26,7 +26,12 @@ export interface LoadedFile {
 }
 
 /** Loads a file and what it imports. `chain`: the files that are being loaded, for cycles. */
-export function loadFile(run: Run, source: SourceFile, path: string | null, chain: readonly string[]): LoadedFile {
+export function loadFile(
+  run: Run,
+  source: SourceFile,
+  path: string | null,
+  chain: readonly string[],
+): LoadedFile {
   const ast = parseFile(source, run.diagnostics);
   run.sources.set(source.name, source);
   const file: LoadedFile = {
@@ -43,7 +48,8 @@ export function loadFile(run: Run, source: SourceFile, path: string | null, chai
   const places = new Map<string, Span>();
   for (const item of ast.items) {
     if (item.kind === "block") addName(run, file, places, item.name, { kind: "block", block: item, file });
-    else if (item.kind === "model") addName(run, file, places, item.name, { kind: "model", model: item, file });
+    else if (item.kind === "model")
+      addName(run, file, places, item.name, { kind: "model", model: item, file });
     else if (item.kind === "train") file.trains.push(item);
     else if (item.kind === "let") {
       const names = item.pattern.kind === "name" ? [item.pattern.name] : item.pattern.names;
@@ -84,16 +90,28 @@ function addName(run: Run, file: LoadedFile, places: Map<string, Span>, name: Na
   }
   if (value.kind !== "constant" && !/^\p{Lu}/u.test(text)) {
     const better = text.replace(/^_*(.)/u, (_, first: string) => first.toUpperCase());
-    const fixes = [{ title: `write \`${better}\``, edits: [{ span, text: better }], meaning: "keeps" as const }];
+    const fixes = [
+      { title: `write \`${better}\``, edits: [{ span, text: better }], meaning: "keeps" as const },
+    ];
     run.report("capital-name", span, { what: value.kind, name: text, better }, { fixes });
   }
   const first = places.get(text);
   if (first) {
-    run.report("declared-twice", span, { name: text }, { related: [{ span: first, message: "first here" }], help: "give one of them another name" });
+    run.report(
+      "declared-twice",
+      span,
+      { name: text },
+      { related: [{ span: first, message: "first here" }], help: "give one of them another name" },
+    );
     return;
   }
   if (file.names.has(text)) {
-    run.report("shadows-file-name", span, { name: text }, { help: "it is imported above; use `import { … as … }`" });
+    run.report(
+      "shadows-file-name",
+      span,
+      { name: text },
+      { help: "it is imported above; use `import { … as … }`" },
+    );
     return;
   }
   places.set(text, span);
@@ -105,19 +123,37 @@ function importNames(run: Run, file: LoadedFile, item: Import, chain: readonly s
   for (const { name, as } of item.names) {
     const local = as ?? name;
     if (layers.has(local.text) || functionNames.has(local.text)) {
-      run.report("built-in-name", local.span, { name: local.text, what: layers.has(local.text) ? "layer" : "function" });
+      run.report("built-in-name", local.span, {
+        name: local.text,
+        what: layers.has(local.text) ? "layer" : "function",
+      });
       continue;
     }
     const found = other?.names.get(name.text);
     if (found) {
-      if (file.names.has(local.text)) run.report("declared-twice", local.span, { name: local.text }, { help: "give one of them another name with `as`" });
+      if (file.names.has(local.text))
+        run.report(
+          "declared-twice",
+          local.span,
+          { name: local.text },
+          { help: "give one of them another name with `as`" },
+        );
       else file.names.set(local.text, found);
       continue;
     }
     file.lost.add(local.text);
     if (!other || other.lost.has(name.text)) continue;
     const near = nearest(name.text, other.names.keys());
-    const fixes = near === null ? [] : [{ title: `write \`${near}\``, edits: [{ span: name.span, text: near }], meaning: "changes" as const }];
+    const fixes =
+      near === null
+        ? []
+        : [
+            {
+              title: `write \`${near}\``,
+              edits: [{ span: name.span, text: near }],
+              meaning: "changes" as const,
+            },
+          ];
     run.report("not-in-file", name.span, { name: name.text, from: item.from.text, nearest: near }, { fixes });
   }
 }
@@ -125,7 +161,8 @@ function importNames(run: Run, file: LoadedFile, item: Import, chain: readonly s
 /** Why this text is no import path, or null. */
 function badPath(from: string): string | null {
   if (from.includes("://")) return "it is an address, and a spec reads no network";
-  if (from.startsWith("/") || /^[A-Za-z]:/.test(from) || from.startsWith("~")) return "it is not relative to this file";
+  if (from.startsWith("/") || /^[A-Za-z]:/.test(from) || from.startsWith("~"))
+    return "it is not relative to this file";
   if (from.includes("\\")) return "folders are parted by `/`";
   if (from.includes("\0")) return "it holds a zero character";
   if (!from.endsWith(".lips")) return "its name doesn't end in `.lips`";

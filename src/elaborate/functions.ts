@@ -8,7 +8,15 @@ import type { Interval } from "./numbers.ts";
 import { compare, numberDown, numberUp, toNumber, type Rational } from "./rational.ts";
 import { limits } from "./run.ts";
 import { coerce } from "./types.ts";
-import { describe, numberVal, unknown, type LearnedVal, type ListVal, type NumberVal, type Val } from "./values.ts";
+import {
+  describe,
+  numberVal,
+  unknown,
+  type LearnedVal,
+  type ListVal,
+  type NumberVal,
+  type Val,
+} from "./values.ts";
 
 export function callFunction(frame: Frame, name: string, args: readonly Arg[], span: Span): Val {
   if (name === "learned") return learned(frame, args, span);
@@ -31,7 +39,11 @@ function ofStatics(frame: Frame, name: string, given: readonly Val[], args: read
     return unknown;
   }
   if (given.length === 0) {
-    report(frame, "missing-argument", span, { layer: name, argument: "x", type: name === "len" ? "a list" : "a number" });
+    report(frame, "missing-argument", span, {
+      layer: name,
+      argument: "x",
+      type: name === "len" ? "a list" : "a number",
+    });
     return unknown;
   }
   if (name === "len") {
@@ -55,8 +67,15 @@ function ofStatics(frame: Frame, name: string, given: readonly Val[], args: read
   };
   const result = functions[name](numbers[0]);
   if (result) return numberVal(result);
-  const why: Record<string, string> = { sqrt: "its argument is negative", log: "its argument is not positive", exp: "it is too large" };
-  report(frame, "no-number", span, { text: `\`${textOf(frame, span).slice(0, 60)}\``, why: why[name] ?? "it is not known exactly enough" });
+  const why: Record<string, string> = {
+    sqrt: "its argument is negative",
+    log: "its argument is not positive",
+    exp: "it is too large",
+  };
+  report(frame, "no-number", span, {
+    text: `\`${textOf(frame, span).slice(0, 60)}\``,
+    why: why[name] ?? "it is not known exactly enough",
+  });
   return unknown;
 }
 
@@ -65,20 +84,40 @@ function whole(value: number): NumberVal {
 }
 
 function wrong(frame: Frame, value: Val, expected: string, span: Span): Val {
-  if (value.kind === "tensor") report(frame, "condition-on-data", span, { name: "this tensor" }, { help: "static functions work on numbers of the spec; tensors go through layers" });
+  if (value.kind === "tensor")
+    report(
+      frame,
+      "condition-on-data",
+      span,
+      { name: "this tensor" },
+      { help: "static functions work on numbers of the spec; tensors go through layers" },
+    );
   else report(frame, "argument-type", span, { argument: "x", expected, found: describe(value) });
   return unknown;
 }
 
-function fold(frame: Frame, name: "sum" | "min" | "max", given: readonly Val[], args: readonly Arg[], span: Span): Val {
+function fold(
+  frame: Frame,
+  name: "sum" | "min" | "max",
+  given: readonly Val[],
+  args: readonly Arg[],
+  span: Span,
+): Val {
   const items = given.length === 1 && given[0].kind === "list" ? given[0].items : given;
-  if (name === "sum" && given[0].kind !== "list") return wrong(frame, given[0], "a list of numbers", args[0].span);
+  if (name === "sum" && given[0].kind !== "list")
+    return wrong(frame, given[0], "a list of numbers", args[0].span);
   if (!frame.run.countWork(items.length, span)) return unknown;
   let result: Interval | null = name === "sum" ? whole(0) : null;
   for (const item of items) {
     if (item.kind !== "number") return wrong(frame, item, "numbers", args[0].span);
     if (!result) result = item;
-    else result = name === "sum" ? n.add(result, item) : name === "min" ? n.least(result, item) : n.greatest(result, item);
+    else
+      result =
+        name === "sum"
+          ? n.add(result, item)
+          : name === "min"
+            ? n.least(result, item)
+            : n.greatest(result, item);
     if (!result) break;
   }
   if (result) return numberVal(result);
@@ -106,7 +145,12 @@ function range(frame: Frame, ends: readonly NumberVal[], args: readonly Arg[], s
 }
 
 /** Arguments by name or place; null after a report. */
-function named(frame: Frame, name: string, args: readonly Arg[], names: readonly string[]): Map<string, Expr> | null {
+function named(
+  frame: Frame,
+  name: string,
+  args: readonly Arg[],
+  names: readonly string[],
+): Map<string, Expr> | null {
   const found = new Map<string, Expr>();
   let good = true;
   for (const arg of args) {
@@ -115,7 +159,11 @@ function named(frame: Frame, name: string, args: readonly Arg[], names: readonly
       report(frame, "too-many-arguments", arg.span, { layer: name, most: names.length });
       good = false;
     } else if (!names.includes(key)) {
-      report(frame, "unknown-argument", arg.name?.span ?? arg.span, { layer: name, argument: key, known: names });
+      report(frame, "unknown-argument", arg.name?.span ?? arg.span, {
+        layer: name,
+        argument: key,
+        known: names,
+      });
       good = false;
     } else if (found.has(key)) {
       report(frame, "argument-twice", arg.span, { argument: key });
@@ -127,11 +175,21 @@ function named(frame: Frame, name: string, args: readonly Arg[], names: readonly
 
 /** `[low, high]` of numbers with low ≤ high; null after a report. */
 function intervalOf(frame: Frame, e: Expr, argument: string): { low: Rational; high: Rational } | null {
-  const value = coerce(frame, evaluate(frame, e, { name: "real", list: true }), { name: "real", list: true }, argument, e.span);
+  const value = coerce(
+    frame,
+    evaluate(frame, e, { name: "real", list: true }),
+    { name: "real", list: true },
+    argument,
+    e.span,
+  );
   if (value.kind !== "list") return null;
   const ends = value.items.filter((v): v is NumberVal => v.kind === "number");
   if (ends.length !== 2 || value.items.length !== 2) {
-    report(frame, "argument-type", e.span, { argument, expected: "an interval [low, high]", found: describe(value) });
+    report(frame, "argument-type", e.span, {
+      argument,
+      expected: "an interval [low, high]",
+      found: describe(value),
+    });
     return null;
   }
   const [low, high] = [ends[0].low, ends[1].high];
@@ -147,24 +205,44 @@ function learned(frame: Frame, args: readonly Arg[], span: Span): Val {
   const shapeAt = found.get("shape");
   const rangeAt = found.get("in");
   if (!startAt) {
-    report(frame, "missing-argument", span, { layer: "learned", argument: "start", type: "a number or an initialiser" });
+    report(frame, "missing-argument", span, {
+      layer: "learned",
+      argument: "start",
+      type: "a number or an initialiser",
+    });
     return unknown;
   }
   const start = evaluate(frame, startAt, { name: "Init", list: false });
-  const entries = start.kind === "list" && start.items.length > 0 && start.items.every((v) => v.kind === "number");
+  const entries =
+    start.kind === "list" && start.items.length > 0 && start.items.every((v) => v.kind === "number");
   const fits = start.kind === "number" || entries || (start.kind === "option" && start.type === "Init");
   if (start.kind !== "unknown" && !fits) {
-    report(frame, "argument-type", startAt.span, { argument: "start", expected: "a number or an initialiser", found: describe(start) });
+    report(frame, "argument-type", startAt.span, {
+      argument: "start",
+      expected: "a number or an initialiser",
+      found: describe(start),
+    });
   }
   const shape = shapeAt ? shapeOf(frame, shapeAt) : null;
   const range = rangeAt ? intervalOf(frame, rangeAt, "in") : null;
   if (!fits || (shapeAt && !shape) || (rangeAt && !range)) return unknown;
   if (range && n.storedNotBelow(range.low) > n.storedNotAbove(range.high)) {
     const text = { low: `${toNumber(range.low)}`, high: `${toNumber(range.high)}` };
-    report(frame, "empty-range", rangeAt?.span ?? span, text, { help: "ends are rounded inwards to float32, the stored type" });
+    report(frame, "empty-range", rangeAt?.span ?? span, text, {
+      help: "ends are rounded inwards to float32, the stored type",
+    });
     return unknown;
   }
-  return { kind: "learned", start, shape, range, span, site: span, label: null, shared: null } satisfies LearnedVal;
+  return {
+    kind: "learned",
+    start,
+    shape,
+    range,
+    span,
+    site: span,
+    label: null,
+    shared: null,
+  } satisfies LearnedVal;
 }
 
 function shapeOf(frame: Frame, e: Expr): readonly number[] | null {
@@ -180,7 +258,11 @@ export function sizesOf(frame: Frame, list: ListVal, span: Span): readonly numbe
   for (const item of list.items) {
     const size = item.kind === "number" ? toNumber(item.low) : NaN;
     if (!(size >= 1) || size > 2 ** 31) {
-      report(frame, "out-of-range", span, { argument: "a size", found: `${size}`, allowed: "a whole number from 1 to 2^31" });
+      report(frame, "out-of-range", span, {
+        argument: "a size",
+        found: `${size}`,
+        allowed: "a whole number from 1 to 2^31",
+      });
       return null;
     }
     sizes.push(size);
@@ -193,14 +275,22 @@ function shared(frame: Frame, args: readonly Arg[], span: Span): Val {
   const at = found?.get("layer");
   if (!found) return unknown;
   if (!at) {
-    report(frame, "missing-argument", span, { layer: "shared", argument: "layer", type: "a layer or learned(…)" });
+    report(frame, "missing-argument", span, {
+      layer: "shared",
+      argument: "layer",
+      type: "a layer or learned(…)",
+    });
     return unknown;
   }
   const value = evaluate(frame, at);
   if (value.kind === "layer") return { ...value, shared: { weights: [], path: null } };
   if (value.kind === "learned") return { ...value, shared: { weight: null } };
   if (value.kind !== "unknown") {
-    report(frame, "argument-type", at.span, { argument: "layer", expected: "a layer or learned(…)", found: describe(value) });
+    report(frame, "argument-type", at.span, {
+      argument: "layer",
+      expected: "a layer or learned(…)",
+      found: describe(value),
+    });
   }
   return unknown;
 }
@@ -211,14 +301,22 @@ function solve(frame: Frame, args: readonly Arg[], span: Span): Val {
   const at = found?.get("in");
   if (!found) return unknown;
   if (!at) {
-    report(frame, "missing-argument", span, { layer: "solve", argument: "in", type: "an interval [low, high]" });
+    report(frame, "missing-argument", span, {
+      layer: "solve",
+      argument: "in",
+      type: "an interval [low, high]",
+    });
     return unknown;
   }
   const interval = intervalOf(frame, at, "in");
   if (!interval) return unknown;
   const { model } = frame;
   if (!model) {
-    report(frame, "misplaced", span, { what: "`solve`", where: "at file level", instead: "the unknown belongs to one model" });
+    report(frame, "misplaced", span, {
+      what: "`solve`",
+      where: "at file level",
+      instead: "the unknown belongs to one model",
+    });
     return unknown;
   }
   const before = model.solve;

@@ -1,19 +1,28 @@
 /** Weights and coefficients made from `learned(…)`. */
 import { stored, storedTowardZero } from "../gain/up.ts";
 import type { Coefficient, Init, Shape, Weight, WeightId } from "../model/model.ts";
+import type { Span } from "../text/source.ts";
 import { sameShape } from "./build.ts";
 import { report, type Frame } from "./frame.ts";
-import { storedNotAbove, storedNotBelow, towardZero } from "./numbers.ts";
+import { showNumber, storedNotAbove, storedNotBelow, towardZero } from "./numbers.ts";
 import { initOf } from "./options.ts";
 import { toNumber } from "./rational.ts";
+import { mostStored } from "./types.ts";
 import { showShape, type LearnedVal, type Val } from "./values.ts";
 
 type Rounding = "nearest" | "toward-zero";
 
-function storedNumber(value: Val, rounding: Rounding): number {
+/** As float32; 0 after a report where it is too large for that. */
+function storedNumber(frame: Frame, value: Val, rounding: Rounding, span: Span): number {
   if (value.kind !== "number") return 0;
   const x = toNumber(towardZero(value));
-  return rounding === "nearest" ? stored(x) : storedTowardZero(x);
+  if (Math.abs(x) <= mostStored) return rounding === "nearest" ? stored(x) : storedTowardZero(x);
+  report(frame, "out-of-range", span, {
+    argument: "a number",
+    found: showNumber(value),
+    allowed: "in the range of float32",
+  });
+  return 0;
 }
 
 /** Starts are stored numbers inside of the range. */
@@ -29,11 +38,17 @@ function startOf(
   const items = start.kind === "list" ? start.items : [start];
   const count = shape.reduce((a, b) => a * b, 1);
   if (start.kind === "list" && items.length !== count) {
-    report(frame, "learned-shape", learned.span, { expected: showShape(shape), found: `a start of ${items.length} numbers` });
+    report(frame, "learned-shape", learned.span, {
+      expected: showShape(shape),
+      found: `a start of ${items.length} numbers`,
+    });
     return null;
   }
   const inside = (x: number): number => (range ? Math.min(Math.max(x, range[0]), range[1]) : x);
-  return { kind: "constant", values: items.map((item) => inside(storedNumber(item, rounding))) };
+  return {
+    kind: "constant",
+    values: items.map((item) => inside(storedNumber(frame, item, rounding, learned.span))),
+  };
 }
 
 /** The weight behind a learned number; its shape is its own, or the first of `shapes`. null after a report. */
@@ -76,7 +91,8 @@ export function learnedWeight(
     },
     frame.sharing,
   );
-  if (id === null) report(frame, "shared-shape", learned.span, { first: "another shape", now: showShape(shape) });
+  if (id === null)
+    report(frame, "shared-shape", learned.span, { first: "another shape", now: showShape(shape) });
   else if (learned.shared) learned.shared.weight = id;
   return id;
 }
@@ -85,11 +101,12 @@ export function learnedWeight(
 export function coefficientOf(
   frame: Frame,
   value: Val,
+  span: Span,
   path: string,
   shapes: readonly Shape[],
   rounding: Rounding,
 ): Coefficient | null {
-  if (value.kind === "number") return { kind: "constant", value: storedNumber(value, rounding) };
+  if (value.kind === "number") return { kind: "constant", value: storedNumber(frame, value, rounding, span) };
   if (value.kind !== "learned") return null;
   const weight = learnedWeight(frame, value, path, shapes, null, rounding);
   if (weight === null) return null;

@@ -41,9 +41,17 @@ export function elaborateModel(
   const [train, second] = trains;
   if (second) {
     const related = [{ span: train.span, message: "the first one" }];
-    report(frame, "declared-twice", second.model.span, { name: `train ${item.name.text}` }, { related, help: "one run for each model" });
+    report(
+      frame,
+      "declared-twice",
+      second.model.span,
+      { name: `train ${item.name.text}` },
+      { related, help: "one run for each model" },
+    );
   }
-  const args = train ? bindArguments(frame, paramsOfModel(frame, item), train.args, none, false, train.span) : none;
+  const args = train
+    ? bindArguments(frame, paramsOfModel(frame, item), train.args, none, false, train.span)
+    : none;
   const body = args && instantiate(frame, item, args.args, overrides.parameters, [item]);
   const config = train ? elaborateTrain(frame, train, overrides.train) : null;
   if (!body || run.failed || run.stopped) return undefined;
@@ -51,7 +59,8 @@ export function elaborateModel(
     if (places.size > 1) remark(frame, "applied-twice", span, { name, count: places.size });
   }
   if (model.inputs.length === 0) report(frame, "nothing-comes-in", item.name.span, { name: item.name.text });
-  if (model.outputs.length === 0) report(frame, "nothing-comes-out", item.name.span, { what: "model", name: item.name.text });
+  if (model.outputs.length === 0)
+    report(frame, "nothing-comes-out", item.name.span, { what: "model", name: item.name.text });
   if (run.failed) return undefined;
   return {
     lips: 1,
@@ -84,7 +93,12 @@ function instantiate(
   overrides: ReadonlyMap<string, Override>,
   chain: readonly ModelItem[],
 ): Frame | null {
-  const inside: Frame = { ...frame, scope: newScope(null, "body"), instance: newInstance(null, ""), owner: item.name.text };
+  const inside: Frame = {
+    ...frame,
+    scope: newScope(null, "body"),
+    instance: newInstance(null, ""),
+    owner: item.name.text,
+  };
   const params = paramsOfModel(inside, item);
   for (const [i, param] of params.statics.entries()) {
     const { type } = param;
@@ -99,7 +113,11 @@ function instantiate(
       : (args.get(param.name) ?? (fallback && read(fallback, fallback.span, inside)));
     if (!given) {
       const at = item.params[i].span;
-      report(frame, "missing-argument", at, { layer: item.name.text, argument: param.name, type: type ? showType(type) : "" });
+      report(frame, "missing-argument", at, {
+        layer: item.name.text,
+        argument: param.name,
+        type: type ? showType(type) : "",
+      });
     }
     declare(inside.scope, param.name, given?.value ?? unknown, item.params[i].name.span, "parameter");
   }
@@ -129,7 +147,11 @@ function instantiateBase(
     if (callee.kind === "name" && inside.file.lost.has(callee.text)) inside.run.failed = true;
     else if (callee.kind === "name" && !found) {
       const models = [...inside.file.names].filter(([, n]) => n.kind === "model").map(([name]) => name);
-      report(inside, "unknown-name", callee.span, { what: "model", name: callee.text, nearest: nearest(callee.text, models) });
+      report(inside, "unknown-name", callee.span, {
+        what: "model",
+        name: callee.text,
+        nearest: nearest(callee.text, models),
+      });
     } else report(inside, "base-not-model", base.span, { name: item.name.text });
     return null;
   }
@@ -137,7 +159,14 @@ function instantiateBase(
     report(inside, "constant-cycle", base.span, { name: item.name.text });
     return null;
   }
-  const bound = bindArguments(inside, paramsOfModel({ ...inside, file: found.file }, found.model), args, none, false, base.span);
+  const bound = bindArguments(
+    inside,
+    paramsOfModel({ ...inside, file: found.file }, found.model),
+    args,
+    none,
+    false,
+    base.span,
+  );
   if (!bound) return null;
   const outside: Frame = { ...inside, file: found.file, scope: newScope(null, "body") };
   const names = instantiate(outside, found.model, bound.args, overrides, [...chain, found.model]);

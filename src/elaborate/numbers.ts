@@ -84,10 +84,16 @@ export function compare(a: Interval, b: Interval): -1 | 0 | 1 | null {
 }
 
 export function least(a: Interval, b: Interval): Interval {
-  return { low: q.compare(a.low, b.low) <= 0 ? a.low : b.low, high: q.compare(a.high, b.high) <= 0 ? a.high : b.high };
+  return {
+    low: q.compare(a.low, b.low) <= 0 ? a.low : b.low,
+    high: q.compare(a.high, b.high) <= 0 ? a.high : b.high,
+  };
 }
 export function greatest(a: Interval, b: Interval): Interval {
-  return { low: q.compare(a.low, b.low) >= 0 ? a.low : b.low, high: q.compare(a.high, b.high) >= 0 ? a.high : b.high };
+  return {
+    low: q.compare(a.low, b.low) >= 0 ? a.low : b.low,
+    high: q.compare(a.high, b.high) >= 0 ? a.high : b.high,
+  };
 }
 
 /** Null where the enclosure doesn't tell which whole number it is. */
@@ -165,7 +171,10 @@ function expEnds(a: Rational): [Rational, Rational] | null {
   const size = a.n < 0n ? q.negate(a) : a;
   if (q.compare(size, q.fromInt(2000)) > 0) return null;
   const [low, high] = widen(expFixed(size));
-  const ends = a.n > 0n ? [q.rational(low, unit), q.rational(high, unit)] : [q.rational(unit, high), q.rational(unit, low)];
+  const ends =
+    a.n > 0n
+      ? [q.rational(low, unit), q.rational(high, unit)]
+      : [q.rational(unit, high), q.rational(unit, low)];
   return ends[0] && ends[1] && [ends[0], ends[1]];
 }
 
@@ -213,7 +222,9 @@ export function showNumber(a: Interval): string {
   const close = q.toNumber(value);
   const text = `${close}`;
   const again = q.parseRational(text.replace("-", ""));
-  return again && q.compare(close < 0 ? q.negate(again) : again, value) === 0 ? text : q.show(value).slice(0, 40);
+  return again && q.compare(close < 0 ? q.negate(again) : again, value) === 0
+    ? text
+    : q.show(value).slice(0, 40);
 }
 
 const view = new DataView(new ArrayBuffer(4));

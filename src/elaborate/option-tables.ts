@@ -91,8 +91,18 @@ const trainOptions = {
     spectral_penalty: [p("weights", "Selector"), p("heads", "int", "1")],
   },
   Optimizer: {
-    adamw: [p("lr", "real"), p("betas", "real[]", "[0.9, 0.999]"), p("eps", "real", "1e-8"), p("weight_decay", "real", "0.01")],
-    adam: [p("lr", "real"), p("betas", "real[]", "[0.9, 0.999]"), p("eps", "real", "1e-8"), p("weight_decay", "real", "0")],
+    adamw: [
+      p("lr", "real"),
+      p("betas", "real[]", "[0.9, 0.999]"),
+      p("eps", "real", "1e-8"),
+      p("weight_decay", "real", "0.01"),
+    ],
+    adam: [
+      p("lr", "real"),
+      p("betas", "real[]", "[0.9, 0.999]"),
+      p("eps", "real", "1e-8"),
+      p("weight_decay", "real", "0"),
+    ],
     sgd: [p("lr", "real"), p("momentum", "real", "0"), p("weight_decay", "real", "0")],
     muon: [p("lr", "real"), p("momentum", "real", "0.95"), p("weight_decay", "real", "0")],
   },

@@ -31,7 +31,13 @@ export function parseDefault(text: string): Expr {
 }
 
 /** `cosine(tau: 10)` where `type` is expected; `name` is one of its words. */
-export function makeOption(frame: Frame, type: TypeRef, name: string, written: readonly Arg[], span: Span): Val {
+export function makeOption(
+  frame: Frame,
+  type: TypeRef,
+  name: string,
+  written: readonly Arg[],
+  span: Span,
+): Val {
   if (type.words) {
     if (written.length > 0) {
       report(frame, "too-many-arguments", span, { layer: name, most: 0 });
@@ -43,7 +49,9 @@ export function makeOption(frame: Frame, type: TypeRef, name: string, written: r
   const args = new Map<string, Given>();
   let good = true;
   for (const arg of written) {
-    const param = arg.name ? params.find((p) => p.name === arg.name?.text) : params.find((p) => !args.has(p.name));
+    const param = arg.name
+      ? params.find((p) => p.name === arg.name?.text)
+      : params.find((p) => !args.has(p.name));
     if (!param || arg.to !== null) {
       evaluate(frame, arg.value, undefined, true);
       reportStray(frame, name, arg, params);
@@ -56,7 +64,14 @@ export function makeOption(frame: Frame, type: TypeRef, name: string, written: r
       continue;
     }
     const expected = typeOfParam(param);
-    const value = coerce(frame, evaluate(frame, arg.value, expected), expected, param.name, arg.value.span, false);
+    const value = coerce(
+      frame,
+      evaluate(frame, arg.value, expected),
+      expected,
+      param.name,
+      arg.value.span,
+      false,
+    );
     if (value.kind === "unknown") good = false;
     args.set(param.name, { value, span: arg.value.span });
   }
@@ -64,7 +79,12 @@ export function makeOption(frame: Frame, type: TypeRef, name: string, written: r
     if (args.has(param.name) || param.optional) continue;
     if (param.default === undefined) {
       // A missing argument isn't said beside another mistake of the same call: it may be the misspelt one.
-      if (good) report(frame, "missing-argument", span, { layer: name, argument: param.name, type: showType(typeOfParam(param)) });
+      if (good)
+        report(frame, "missing-argument", span, {
+          layer: name,
+          argument: param.name,
+          type: showType(typeOfParam(param)),
+        });
       good = false;
       continue;
     }
@@ -82,7 +102,13 @@ function reportStray(frame: Frame, option: string, arg: Arg, params: readonly Op
   const near = nearest(arg.name.text, known);
   const edits = near === null ? [] : [{ span: arg.name.span, text: near }];
   const fixes = near === null ? [] : [{ title: `write \`${near}\``, edits, meaning: "changes" as const }];
-  report(frame, "unknown-argument", arg.name.span, { layer: option, argument: arg.name.text, known }, { fixes });
+  report(
+    frame,
+    "unknown-argument",
+    arg.name.span,
+    { layer: option, argument: arg.name.text, known },
+    { fixes },
+  );
 }
 
 /** As plain data. Numbers become the nearest float64; an option without arguments its name. */
@@ -119,7 +145,11 @@ export function initOf(frame: Frame, option: OptionVal): Init | null {
   if (option.name !== "trunc_normal" && option.name !== "normal") return { kind: option.name } as Init;
   const std = argument(option, "std");
   if (std >= 0 && Number.isFinite(std)) return { kind: option.name, std };
-  report(frame, "out-of-range", option.args.get("std")?.span ?? option.span, { argument: "std", found: `${std}`, allowed: "≥ 0" });
+  report(frame, "out-of-range", option.args.get("std")?.span ?? option.span, {
+    argument: "std",
+    found: `${std}`,
+    allowed: "≥ 0",
+  });
   return null;
 }
 
@@ -129,6 +159,10 @@ export function constraintOf(frame: Frame, option: OptionVal): Constraint | null
   if (given?.value.kind !== "number") return { kind: option.name } as Constraint;
   const bound = storedTowardZero(numberDown(given.value.low));
   if (bound > 0 && Number.isFinite(bound)) return { kind: option.name, bound } as Constraint;
-  report(frame, "out-of-range", given.span, { argument: "bound", found: `${toNumber(given.value.low)}`, allowed: "> 0" });
+  report(frame, "out-of-range", given.span, {
+    argument: "bound",
+    found: `${toNumber(given.value.low)}`,
+    allowed: "> 0",
+  });
   return null;
 }

@@ -22,7 +22,12 @@ export function applyPolicy(frame: Frame, statement: Weights): void {
     const type = entries[key.text];
     if (!Object.hasOwn(entries, key.text)) {
       evaluate(frame, e, undefined, true);
-      if (key.text !== "") report(frame, "unknown-entry", key.span, { where: "weights", key: key.text, known: Object.keys(entries) });
+      if (key.text !== "")
+        report(frame, "unknown-entry", key.span, {
+          where: "weights",
+          key: key.text,
+          known: Object.keys(entries),
+        });
       continue;
     }
     const value = coerce(frame, evaluate(frame, e, type), type, key.text, e.span);

@@ -16,7 +16,11 @@ export function declareInput(frame: Frame, statement: Input): void {
   const { name, shape: type, span } = statement;
   const shape = type.kind === "shape" ? sizesOfType(frame, type, null, name.text, type.span) : null;
   if (type.kind !== "shape") {
-    report(frame, "argument-type", type.span, { argument: name.text, expected: "a shape such as [28, 28, 1]", found: textOf(frame, type.span) });
+    report(frame, "argument-type", type.span, {
+      argument: name.text,
+      expected: "a shape such as [28, 28, 1]",
+      found: textOf(frame, type.span),
+    });
   }
   const domain = statement.domain ? domainOf(frame, statement.domain) : ({ kind: "unbounded" } as const);
   if (!mayDeclare(frame, name)) return;
@@ -26,7 +30,10 @@ export function declareInput(frame: Frame, statement: Input): void {
     declare(frame.scope, name.text, unknown, name.span, "input");
     return;
   }
-  const axes = type.kind === "shape" ? type.dims.map((d) => (d.kind === "dim" && d.value.kind === "name" ? d.value.text : null)) : [];
+  const axes =
+    type.kind === "shape"
+      ? type.dims.map((d) => (d.kind === "dim" && d.value.kind === "name" ? d.value.text : null))
+      : [];
   const value = model.addValue(shape, span, axes);
   model.inputs.push({ name: name.text, value, domain, span });
   const tokens = domain.kind === "tokens" ? { tokens: domain.count } : {};
@@ -36,7 +43,8 @@ export function declareInput(frame: Frame, statement: Input): void {
 function isInputShape(frame: Frame, shape: Shape, domain: Domain | null, statement: Input): boolean {
   const most = domain?.kind === "tokens" ? 2 : 3;
   const good = shape.length >= 1 && shape.length <= most && shape.reduce((a, b) => a * b, 1) <= mostEntries;
-  if (!good) report(frame, "bad-shape", statement.shape.span, { layer: statement.name.text, found: showShape(shape) });
+  if (!good)
+    report(frame, "bad-shape", statement.shape.span, { layer: statement.name.text, found: showShape(shape) });
   return good;
 }
 
@@ -48,7 +56,11 @@ function domainOf(frame: Frame, e: Expr): Domain | null {
     if (value.kind !== "list") return null;
     const ends = value.items.filter((v): v is NumberVal => v.kind === "number");
     if (ends.length !== 2) {
-      report(frame, "argument-type", e.span, { argument: "in", expected: "an interval [low, high]", found: describe(value) });
+      report(frame, "argument-type", e.span, {
+        argument: "in",
+        expected: "an interval [low, high]",
+        found: describe(value),
+      });
       return null;
     }
     if (compare(ends[0].low, ends[1].high) > 0) {
@@ -57,7 +69,13 @@ function domainOf(frame: Frame, e: Expr): Domain | null {
     }
     return { kind: "box", low: numberDown(ends[0].low), high: numberUp(ends[1].high) };
   }
-  const value = coerce(frame, evaluate(frame, e, { name: "Domain", list: false }), { name: "Domain", list: false }, "in", e.span);
+  const value = coerce(
+    frame,
+    evaluate(frame, e, { name: "Domain", list: false }),
+    { name: "Domain", list: false },
+    "in",
+    e.span,
+  );
   if (value.kind !== "option") return null;
   const number = (name: string): NumberVal | null => {
     const given = value.args.get(name)?.value;
@@ -65,9 +83,14 @@ function domainOf(frame: Frame, e: Expr): Domain | null {
   };
   const positive = (name: string, least: bigint): NumberVal | null => {
     const given = number(name);
-    if (given && compare(given.low, { n: least, d: 1n }) >= 0 && toNumber(given.high) <= 2 ** 31) return given;
+    if (given && compare(given.low, { n: least, d: 1n }) >= 0 && toNumber(given.high) <= 2 ** 31)
+      return given;
     const span = value.args.get(name)?.span ?? e.span;
-    report(frame, "out-of-range", span, { argument: name, found: given ? showNumber(given) : "missing", allowed: `at least ${least}` });
+    report(frame, "out-of-range", span, {
+      argument: name,
+      found: given ? showNumber(given) : "missing",
+      allowed: `at least ${least}`,
+    });
     return null;
   };
   if (value.name === "tokens") {
@@ -79,7 +102,11 @@ function domainOf(frame: Frame, e: Expr): Domain | null {
   const norm = value.args.get("norm")?.value;
   if (!radius || norm?.kind !== "option") return null;
   if (norm.name === "rms") {
-    report(frame, "unknown-option", e.span, { found: "rms", type: "norm of a ball", options: ["l2", "token", "linf"] });
+    report(frame, "unknown-option", e.span, {
+      found: "rms",
+      type: "norm of a ball",
+      options: ["l2", "token", "linf"],
+    });
     return null;
   }
   return { kind: "ball", norm: norm.name as Norm, radius: numberUp(radius.high) };
@@ -93,13 +120,23 @@ export function declareOutput(frame: Frame, statement: Output): void {
   if (value.kind === "layer") {
     const inputs = model?.inputs.map((i) => i.name) ?? [];
     const from = frame.scope.names.has("x") ? "x" : (inputs[0] ?? "x");
-    report(frame, "layer-not-value", e.span, { layer: textOf(frame, e.span) }, { help: `\`${from} |> ${textOf(frame, e.span)}\`` });
+    report(
+      frame,
+      "layer-not-value",
+      e.span,
+      { layer: textOf(frame, e.span) },
+      { help: `\`${from} |> ${textOf(frame, e.span)}\`` },
+    );
   }
-  const tensor = value.kind === "tensor" || value.kind === "learned" ? materialize(frame, value, e.span) : null;
+  const tensor =
+    value.kind === "tensor" || value.kind === "learned" ? materialize(frame, value, e.span) : null;
   if (!tensor && value.kind !== "unknown" && value.kind !== "layer" && value.kind !== "learned") {
-    report(frame, "argument-type", e.span, { argument: name.text, expected: "a tensor", found: describe(value) });
+    report(frame, "argument-type", e.span, {
+      argument: name.text,
+      expected: "a tensor",
+      found: describe(value),
+    });
   }
   declare(frame.scope, name.text, tensor ?? unknown, name.span, "output");
   if (tensor && model) model.outputs.push({ name: name.text, value: tensor.value, span });
 }
-

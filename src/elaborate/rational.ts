@@ -45,7 +45,9 @@ export function parseRational(text: string): Rational | null {
   const exponent = Number(match[3] ?? "0") - fraction.length;
   if (!Number.isInteger(exponent) || Math.abs(exponent) > 1000) return null;
   const digits = BigInt(whole + fraction);
-  return exponent >= 0 ? rational(digits * 10n ** BigInt(exponent)) : rational(digits, 10n ** BigInt(-exponent));
+  return exponent >= 0
+    ? rational(digits * 10n ** BigInt(exponent))
+    : rational(digits, 10n ** BigInt(-exponent));
 }
 
 export function add(a: Rational, b: Rational): Rational | null {

@@ -41,7 +41,11 @@ export abstract class Reader {
     const value = toNumber(low);
     if (value >= least && value <= mostInt) return value;
     const allowed = value < least ? `at least ${least}` : `at most ${mostInt}`;
-    report(this.frame, "out-of-range", given.span, { argument: name, found: showNumber(given.value), allowed });
+    report(this.frame, "out-of-range", given.span, {
+      argument: name,
+      found: showNumber(given.value),
+      allowed,
+    });
     return this.failWith(least);
   }
 
@@ -88,7 +92,7 @@ export abstract class Reader {
     rounding: "nearest" | "toward-zero",
   ): Coefficient {
     const given = this.find(name);
-    const found = given && coefficientOf(this.frame, given.value, path, shapes, rounding);
+    const found = given && coefficientOf(this.frame, given.value, given.span, path, shapes, rounding);
     if (found) return found;
     if (found === null && given?.value.kind === "learned") this.failed = true;
     return this.standIn(name, given, "a number or learned(…)", { kind: "constant", value: 0 });
@@ -97,8 +101,18 @@ export abstract class Reader {
   /** Reports a missing or wrong argument, unless the call has failed already. */
   protected standIn<T>(name: string, given: Given | undefined, expected: string, value: T): T {
     if (!this.failed && given?.value.kind !== "unknown") {
-      if (given) report(this.frame, "argument-type", given.span, { argument: name, expected, found: describe(given.value) });
-      else report(this.frame, "missing-argument", this.at, { layer: this.title, argument: name, type: expected });
+      if (given)
+        report(this.frame, "argument-type", given.span, {
+          argument: name,
+          expected,
+          found: describe(given.value),
+        });
+      else
+        report(this.frame, "missing-argument", this.at, {
+          layer: this.title,
+          argument: name,
+          type: expected,
+        });
     }
     return this.failWith(value);
   }
@@ -149,4 +163,3 @@ export class OptionReader extends Reader implements OptionArgs {
     return super.failWith(value);
   }
 }
-

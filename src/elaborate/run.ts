@@ -7,7 +7,15 @@ import type { LoadedFile } from "./files.ts";
 import type { Held } from "./values.ts";
 
 /** Loop rounds and layer applications of one model; list entries and expressions are counted together, more generously. */
-export const limits = { rounds: 100_000, layers: 100_000, work: 3_000_000, total: 20_000_000, list: 100_000, depth: 128, nesting: 400 };
+export const limits = {
+  rounds: 100_000,
+  layers: 100_000,
+  work: 3_000_000,
+  total: 20_000_000,
+  list: 100_000,
+  depth: 128,
+  nesting: 400,
+};
 
 export class Run {
   readonly host: Host;

@@ -1,6 +1,7 @@
 /** Shapes of signatures: dimensions bind left to right, results are computed and checked. */
 import type { Dim, Expr, Type } from "../syntax/ast.ts";
 import type { Span } from "../text/source.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
 import type { Shape } from "../model/model.ts";
 import { evaluate } from "./expression.ts";
 import { report, textOf, type Frame } from "./frame.ts";
@@ -24,7 +25,11 @@ export function showDims(frame: Frame, type: ShapeType): string {
 function restIsFirst(frame: Frame, type: ShapeType): boolean {
   const stray = type.dims.find((d, i) => d.kind === "rest" && i > 0);
   if (!stray) return true;
-  report(frame, "misplaced", stray.span, { what: "`...`", where: "here", instead: "it stands once, as the first entry" });
+  report(frame, "misplaced", stray.span, {
+    what: "`...`",
+    where: "here",
+    instead: "it stands once, as the first entry",
+  });
   return false;
 }
 
@@ -65,21 +70,42 @@ export interface Unification {
   readonly parameter: (name: string) => Val | undefined;
 }
 
-/** Binds the dimensions of one tensor parameter; false after a report at `span`. */
-export function unify(u: Unification, caller: Frame, block: string, type: ShapeType, found: Shape, span: Span): boolean {
+function flatten(stage: Span): Fix {
+  const edits = [{ span: { ...stage, end: stage.start }, text: "Flatten(tokens) |> " }];
+  return { title: "flatten the map into a sequence", edits, meaning: "changes" };
+}
+
+/**
+ * Binds the dimensions of one tensor parameter; false after a report at `span`. `piped`: the tensor flows in, and the
+ * span is the stage's.
+ */
+export function unify(
+  u: Unification,
+  caller: Frame,
+  block: string,
+  type: ShapeType,
+  found: Shape,
+  span: Span,
+  piped: boolean,
+): boolean {
   const { inside } = u;
   if (!restIsFirst(inside, type)) return false;
   const open = type.dims[0]?.kind === "rest";
   const fixed: readonly Dim[] = open ? type.dims.slice(1) : type.dims;
   const mismatch = (): false => {
-    report(caller, "shape-mismatch", span, { layer: block, expected: expectedShape(u, type), found: showShape(found) });
+    report(caller, "shape-mismatch", span, {
+      layer: block,
+      expected: expectedShape(u, type),
+      found: showShape(found),
+    });
     return false;
   };
   if (open ? found.length < fixed.length : found.length !== fixed.length) {
     const expected = showDims(inside, type);
     const works = open ? `${fixed.length} axes or more` : (ranks[fixed.length] ?? `${fixed.length} axes`);
     const flat = fixed.length === 2 && found.length === 3;
-    const extra = flat ? { help: "put `|> Flatten(tokens)` before it" } : {};
+    const fixes = flat && piped ? [flatten(span)] : [];
+    const extra = flat ? { help: "put `|> Flatten(tokens)` before it", fixes } : {};
     report(caller, "wrong-rank", span, { layer: block, works, expected, found: showShape(found) }, extra);
     return false;
   }
@@ -127,7 +153,13 @@ function expectedShape(u: Unification, type: ShapeType): string {
 }
 
 /** The sizes of a written shape: of an input, a result, an annotated `let`. null after a report. */
-export function sizesOfType(frame: Frame, type: ShapeType, rest: Rest | null, owner: string, span: Span): Shape | null {
+export function sizesOfType(
+  frame: Frame,
+  type: ShapeType,
+  rest: Rest | null,
+  owner: string,
+  span: Span,
+): Shape | null {
   if (!restIsFirst(frame, type)) return null;
   const sizes: number[] = [];
   for (const dim of type.dims) {
@@ -154,11 +186,19 @@ export function sizesOfType(frame: Frame, type: ShapeType, rest: Rest | null, ow
 
 function reportSize(frame: Frame, e: Expr, value: Val, owner: string, span: Span): void {
   if (value.kind !== "number") {
-    report(frame, "argument-type", e.span, { argument: "a size", expected: "a whole number", found: value.kind });
+    report(frame, "argument-type", e.span, {
+      argument: "a size",
+      expected: "a whole number",
+      found: value.kind,
+    });
     return;
   }
   if (isInt(towardZero(value)) && isExact(value)) {
-    report(frame, "out-of-range", e.span, { argument: "a size", found: showNumber(value), allowed: "a whole number from 1 to 2^31" });
+    report(frame, "out-of-range", e.span, {
+      argument: "a size",
+      found: showNumber(value),
+      allowed: "a whole number from 1 to 2^31",
+    });
     return;
   }
   if (e.kind === "binary" && e.operator === "/") {
@@ -170,5 +210,9 @@ function reportSize(frame: Frame, e: Expr, value: Val, owner: string, span: Span
     report(frame, "not-divisible", span, { top: part(e.left), bottom: part(e.right), layer: owner, needs });
     return;
   }
-  report(frame, "not-an-int", e.span, { argument: "a size", text: textOf(frame, e.span), value: showNumber(value) });
+  report(frame, "not-an-int", e.span, {
+    argument: "a size",
+    text: textOf(frame, e.span),
+    value: showNumber(value),
+  });
 }

@@ -25,7 +25,13 @@ export function makeStep(
     if (!shape) return null;
     parameters.push({ kind: "tensor", value: model.addValue(shape, span), shape });
   }
-  const { made, nodes } = model.gather(() => apply(frame, layer, parameters.map((value) => ({ value, span }))));
+  const { made, nodes } = model.gather(() =>
+    apply(
+      frame,
+      layer,
+      parameters.map((value) => ({ value, span })),
+    ),
+  );
   if (!made) return null;
   if (made.length !== 1) {
     report(frame, "not-one-shape", span, { layer: layerName(layer), count: made.length });
@@ -52,6 +58,8 @@ function fixedShape(frame: Frame, layer: LayerVal, i: number, span: Span): Shape
   if (param?.type.kind !== "shape") return refuse();
   const inside = bindStatics(frame, layer, target.block, target.file);
   if (!inside) return null;
-  const bound = param.type.dims.every((d) => d.kind === "dim" && (d.value.kind !== "name" || inside.scope.names.has(d.value.text)));
+  const bound = param.type.dims.every(
+    (d) => d.kind === "dim" && (d.value.kind !== "name" || inside.scope.names.has(d.value.text)),
+  );
   return bound ? sizesOfType(inside, param.type, null, target.block.name.text, span) : refuse();
 }

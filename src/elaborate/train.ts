@@ -58,14 +58,27 @@ export interface Override {
   readonly span: Span;
 }
 
-export function elaborateTrain(frame: Frame, train: Train, overrides: ReadonlyMap<string, Override>): TrainConfig {
+export function elaborateTrain(
+  frame: Frame,
+  train: Train,
+  overrides: ReadonlyMap<string, Override>,
+): TrainConfig {
   const config: { -readonly [K in Key]: TrainConfig[K] } = { ...defaults };
   const given = new Map<string, { value: Expr; span: Span }>();
   for (const { key, value } of train.entries) {
     if (key.text === "") frame.run.failed = true;
     else if (!Object.hasOwn(trainKeys, key.text)) {
       const near = nearest(key.text, Object.keys(trainKeys));
-      const fixes = near === null ? [] : [{ title: `write \`${near}\``, edits: [{ span: key.span, text: near }], meaning: "keeps" as const }];
+      const fixes =
+        near === null
+          ? []
+          : [
+              {
+                title: `write \`${near}\``,
+                edits: [{ span: key.span, text: near }],
+                meaning: "keeps" as const,
+              },
+            ];
       report(frame, "train-entry", key.span, { key: key.text, nearest: near }, { fixes });
     } else if (given.has(key.text)) report(frame, "train-twice", key.span, { key: key.text });
     else given.set(key.text, { value, span: key.span });
@@ -115,10 +128,12 @@ function readEntry(frame: Frame, key: Key, e: Expr, config: Draft): void {
       config.clip = numberIn(frame, key, value, e, "above 0", (x) => x > 0);
       return;
     case "seed":
-      config.seed = numberIn(frame, key, value, e, `from 0 to ${mostInt}`, (x) => x >= 0 && x <= mostInt) ?? 0;
+      config.seed =
+        numberIn(frame, key, value, e, `from 0 to ${mostInt}`, (x) => x >= 0 && x <= mostInt) ?? 0;
       return;
     default:
-      config[key] = numberIn(frame, key, value, e, `from 1 to ${mostInt}`, (x) => x >= 1 && x <= mostInt) ?? config.batch;
+      config[key] =
+        numberIn(frame, key, value, e, `from 1 to ${mostInt}`, (x) => x >= 1 && x <= mostInt) ?? config.batch;
   }
 }
 
@@ -159,7 +174,11 @@ function checkOptimizer(frame: Frame, value: Val, option: OptionValue): OptionVa
       report(frame, "out-of-range", span, { argument: name, found: showNumber(v), allowed: bound[0] });
     }
     if (name === "betas" && !areBetas(v)) {
-      report(frame, "out-of-range", span, { argument: name, found: describe(v), allowed: "two numbers from 0 to below 1" });
+      report(frame, "out-of-range", span, {
+        argument: name,
+        found: describe(v),
+        allowed: "two numbers from 0 to below 1",
+      });
     }
   }
   return option;
@@ -185,7 +204,13 @@ function lossOf(frame: Frame, e: Expr, weight: number): TrainConfig["loss"] | nu
   }
   if (e.kind === "binary" && e.operator === "*") {
     const [factor, term] = isTerm(e.left) ? [e.right, e.left] : [e.left, e.right];
-    const value = coerce(frame, evaluate(frame, factor), { name: "real", list: false }, "the weight of a loss", factor.span);
+    const value = coerce(
+      frame,
+      evaluate(frame, factor),
+      { name: "real", list: false },
+      "the weight of a loss",
+      factor.span,
+    );
     return value.kind === "number" ? lossOf(frame, term, weight * toNumber(towardZero(value))) : null;
   }
   const value = evaluate(frame, e, { name: "Loss", list: false });
@@ -195,7 +220,10 @@ function lossOf(frame: Frame, e: Expr, weight: number): TrainConfig["loss"] | nu
 }
 
 function isTerm(e: Expr): boolean {
-  const name = e.kind === "call" && e.callee.kind === "name" ? e.callee.text : e.kind === "name" ? e.text : "";
-  return Object.hasOwn(optionTypes.get("Loss") ?? {}, name) || (e.kind === "binary" && (isTerm(e.left) || isTerm(e.right)));
+  const name =
+    e.kind === "call" && e.callee.kind === "name" ? e.callee.text : e.kind === "name" ? e.text : "";
+  return (
+    Object.hasOwn(optionTypes.get("Loss") ?? {}, name) ||
+    (e.kind === "binary" && (isTerm(e.left) || isTerm(e.right)))
+  );
 }
-

@@ -4,10 +4,10 @@ import type { Type } from "../syntax/ast.ts";
 import type { Span } from "../text/source.ts";
 import { report, textOf, type Frame } from "./frame.ts";
 import { isExact, showNumber } from "./numbers.ts";
-import { isInt } from "./rational.ts";
+import { isInt, toNumber } from "./rational.ts";
 import type { OptionParam } from "./option-tables.ts";
 import { optionTypes, writableOptionTypes } from "./option-tables.ts";
-import { describe, unknown, type Val } from "./values.ts";
+import { describe, unknown, type NumberVal, type Val } from "./values.ts";
 import { nearest } from "./words.ts";
 
 export interface TypeRef {
@@ -41,7 +41,16 @@ export function typeWritten(frame: Frame, type: Type): TypeRef | null {
   if (name === "") return null;
   if (plainTypes.includes(name) || writableOptionTypes.includes(name)) return { name, list: type.list };
   const near = nearest(name, [...plainTypes, ...writableOptionTypes]);
-  const fixes = near === null ? [] : [{ title: `write \`${near}\``, edits: [{ span: type.name.span, text: near }], meaning: "keeps" as const }];
+  const fixes =
+    near === null
+      ? []
+      : [
+          {
+            title: `write \`${near}\``,
+            edits: [{ span: type.name.span, text: near }],
+            meaning: "keeps" as const,
+          },
+        ];
   report(frame, "block-type", type.name.span, { found: name, nearest: near }, { fixes });
   return null;
 }
@@ -59,7 +68,12 @@ export function showType(type: TypeRef): string {
     Selector: "a glob over weight paths in quotes, vectors or matrices",
     tensor: "a tensor",
   };
-  const many: Record<string, string> = { int: "whole numbers", real: "numbers", bool: "truth values", Layer: "layers" };
+  const many: Record<string, string> = {
+    int: "whole numbers",
+    real: "numbers",
+    bool: "truth values",
+    Layer: "layers",
+  };
   if (type.list) return `a list of ${many[type.name] ?? type.name}`;
   return one[type.name] ?? `a ${type.name}`;
 }
@@ -73,7 +87,11 @@ function fits(value: Val, type: TypeRef, learns: boolean): boolean {
     case "Coefficient":
       return value.kind === "number" || value.kind === "learned";
     case "Scale":
-      return value.kind === "number" || value.kind === "learned" || (value.kind === "option" && value.type === "Scale");
+      return (
+        value.kind === "number" ||
+        value.kind === "learned" ||
+        (value.kind === "option" && value.type === "Scale")
+      );
     case "bool":
       return value.kind === "boolean";
     case "string":
@@ -90,7 +108,14 @@ function fits(value: Val, type: TypeRef, learns: boolean): boolean {
 }
 
 /** The value, or unknown after a report. `learns`: a `real` of a block may be learned, it is only passed on. */
-export function coerce(frame: Frame, value: Val, type: TypeRef, argument: string, span: Span, learns = false): Val {
+export function coerce(
+  frame: Frame,
+  value: Val,
+  type: TypeRef,
+  argument: string,
+  span: Span,
+  learns = false,
+): Val {
   if (value.kind === "unknown") return value;
   if (type.list) {
     if (value.kind !== "list") return wrong(frame, value, type, argument, span);
@@ -102,12 +127,30 @@ export function coerce(frame: Frame, value: Val, type: TypeRef, argument: string
     report(frame, "not-an-int", span, { argument, text: textOf(frame, span), value: showNumber(value) });
     return unknown;
   }
+  if (value.kind === "number" && !isStorable(value)) {
+    const allowed = `between -${mostStored} and ${mostStored}, the range of float32`;
+    report(frame, "out-of-range", span, { argument, found: showNumber(value), allowed });
+    return unknown;
+  }
   return value;
+}
+
+/** Largest number that a float32 holds. */
+export const mostStored = 3.4028234663852886e38;
+
+function isStorable({ low, high }: NumberVal): boolean {
+  return Math.abs(toNumber(low)) <= mostStored && Math.abs(toNumber(high)) <= mostStored;
 }
 
 function wrong(frame: Frame, value: Val, type: TypeRef, argument: string, span: Span): Val {
   const table = optionTypes.get(type.name);
   const help = table && !type.words ? `one of ${Object.keys(table).join(", ")}` : undefined;
-  report(frame, "argument-type", span, { argument, expected: showType(type), found: describe(value) }, help ? { help } : {});
+  report(
+    frame,
+    "argument-type",
+    span,
+    { argument, expected: showType(type), found: describe(value) },
+    help ? { help } : {},
+  );
   return unknown;
 }

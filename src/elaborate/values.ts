@@ -9,7 +9,8 @@ import type { Interval } from "./numbers.ts";
 import { showNumber } from "./numbers.ts";
 import type { Rational } from "./rational.ts";
 
-export type Val = NumberVal | BooleanVal | StringVal | ListVal | OptionVal | LayerVal | LearnedVal | TensorVal | UnknownVal;
+export type Val =
+  NumberVal | BooleanVal | StringVal | ListVal | OptionVal | LayerVal | LearnedVal | TensorVal | UnknownVal;
 
 export interface NumberVal extends Interval {
   readonly kind: "number";

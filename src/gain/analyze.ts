@@ -6,7 +6,19 @@ import type { Config, GainContext, Layer, LayerRules, Ruled } from "../layers/la
 import { layers as builtIn } from "../layers/registry.ts";
 import type { Model, Node, NodeBody, Phase, ValueId } from "../model/model.ts";
 import type { Range, WeightFacts, WeightOracle } from "./facts.ts";
-import { closeValue, gainOf, identity, isNothing, nothing, overflowed, through, tighter, unproven, type Gain, type Reason } from "./gain.ts";
+import {
+  closeValue,
+  gainOf,
+  identity,
+  isNothing,
+  nothing,
+  overflowed,
+  through,
+  tighter,
+  unproven,
+  type Gain,
+  type Reason,
+} from "./gain.ts";
 import { rangeOfDomain, unbounded } from "./range.ts";
 import { partwiseMap, type PartwiseMap } from "./structure.ts";
 import { constantFacts, weightFacts } from "./weights.ts";
@@ -65,7 +77,10 @@ export class Analysis implements Scope {
   }
 
   range(value: ValueId): Range {
-    return this.ranges[value] ?? unbounded({ text: "the range of this value is not known", path: null, because: [] });
+    return (
+      this.ranges[value] ??
+      unbounded({ text: "the range of this value is not known", path: null, because: [] })
+    );
   }
 
   producer(value: ValueId): Node | null {
@@ -91,7 +106,11 @@ export class Analysis implements Scope {
     const rules = new Array<string | undefined>(values.length);
     const ids = inputs.find((input) => input.value === source && input.domain.kind === "tokens");
     gains[source] = ids
-      ? unproven({ text: `\`${ids.name}\` holds token ids: there is no distance between them`, path: null, because: [] })
+      ? unproven({
+          text: `\`${ids.name}\` holds token ids: there is no distance between them`,
+          path: null,
+          because: [],
+        })
       : identity(values[source].shape);
     for (const node of nodes) {
       if (node.outputs.includes(source)) continue;
@@ -137,7 +156,8 @@ export class Analysis implements Scope {
       return node.outputs.map(() => ({ gain, rule: "no proven rule" }));
     }
     const ruled = rules.gain(context, incoming);
-    if (ruled.length !== node.outputs.length) throw new Error(`${node.layer}: the rule gives ${ruled.length} gains`);
+    if (ruled.length !== node.outputs.length)
+      throw new Error(`${node.layer}: the rule gives ${ruled.length} gains`);
     return ruled.map(({ gain, rule, caution }, i) => {
       if (caution) this.cautions.set(node, caution);
       if (isNothing(gain)) return { gain: nothing, rule };
@@ -152,16 +172,22 @@ export class Analysis implements Scope {
   private rangesAt(node: Node, context: GainContext<Config>): readonly Range[] {
     const rules = this.rulesOf(node);
     if ("reason" in rules) return node.outputs.map(() => unbounded(rules.reason));
-    const none = { text: `no range is proven for what \`${node.layer}\` gives`, path: node.path, because: [] };
+    const none = {
+      text: `no range is proven for what \`${node.layer}\` gives`,
+      path: node.path,
+      because: [],
+    };
     if (!rules.range) return node.outputs.map(() => unbounded(none));
     const found = rules.range(context);
-    if (found.length !== node.outputs.length) throw new Error(`${node.layer}: the rule gives ${found.length} ranges`);
+    if (found.length !== node.outputs.length)
+      throw new Error(`${node.layer}: the rule gives ${found.length} ranges`);
     return found;
   }
 
   private rulesOf(node: Node): LayerRules<Config> | { readonly reason: Reason } {
     const layer = this.layers.get(node.layer);
-    if (!layer) return { reason: { text: `\`${node.layer}\` has no proven rule`, path: node.path, because: [] } };
+    if (!layer)
+      return { reason: { text: `\`${node.layer}\` has no proven rule`, path: node.path, because: [] } };
     if (!("none" in layer.rules)) return layer.rules;
     const { none: text, fix } = layer.rules;
     return { reason: { text, path: node.path, because: [], ...(fix === undefined ? {} : { fix }) } };
@@ -223,8 +249,13 @@ export class Analysis implements Scope {
       });
     }
     const foreign = outside ?? (known.has(body.result) ? null : node);
-    const reason = { text: "the step reads a value from outside of it", path: foreign?.path ?? null, because: [] };
-    const rule = (inner: Node, incoming: readonly Gain[]) => this.ruleAt(inner, incoming, contexts.get(inner));
+    const reason = {
+      text: "the step reads a value from outside of it",
+      path: foreign?.path ?? null,
+      because: [],
+    };
+    const rule = (inner: Node, incoming: readonly Gain[]) =>
+      this.ruleAt(inner, incoming, contexts.get(inner));
     return {
       body,
       range: (value) => (foreign ? unbounded(reason) : scope.range(value)),
@@ -239,7 +270,11 @@ export class Analysis implements Scope {
   gainFrom(from: ValueId, to: ValueId): Gain {
     const [a, b] = [this.home(from), this.home(to)];
     if (a !== b) {
-      return unproven({ text: "one value is inside a step, the other outside of it", path: (a ?? b)?.path ?? null, because: [] });
+      return unproven({
+        text: "one value is inside a step, the other outside of it",
+        path: (a ?? b)?.path ?? null,
+        because: [],
+      });
     }
     return a ? this.alone(a).gain(from, to) : this.from(from).gain(to);
   }
@@ -253,7 +288,9 @@ export class Analysis implements Scope {
     let step = this.steps.get(node);
     if (!step) {
       const text = "what enters a step is not known when it is looked at by itself";
-      const ranges = (node.body?.parameters ?? []).map(() => unbounded({ text, path: node.path, because: [] }));
+      const ranges = (node.body?.parameters ?? []).map(() =>
+        unbounded({ text, path: node.path, because: [] }),
+      );
       this.steps.set(node, (step = this.enter(node, ranges)));
     }
     return step;
@@ -299,4 +336,3 @@ function localGains(
   }
   return (value) => gains.get(value) ?? nothing;
 }
-

@@ -35,12 +35,16 @@ export function spineOf(analysis: Analysis, from: ValueId, to: ValueId, normIn: 
   const passed = new Set<ValueId>([from, ...main.map((step) => step.input), to]);
   const causes = main.map((step) => {
     const inside = step.others.flatMap((other) =>
-      walk(analysis, gains, other, (value) => passed.has(value), normIn, normOut, false).map((s) => causeOf(s, [])),
+      walk(analysis, gains, other, (value) => passed.has(value), normIn, normOut, false).map((s) =>
+        causeOf(s, []),
+      ),
     );
     const largest = inside.filter((c) => !(c.factor <= 1)).sort(byFactor);
     return causeOf(step, largest.slice(0, told));
   });
-  const start = conversion(analysis.model.values[from].shape)[3 * norms.indexOf(normIn) + norms.indexOf(normOut)];
+  const start = conversion(analysis.model.values[from].shape)[
+    3 * norms.indexOf(normIn) + norms.indexOf(normOut)
+  ];
   if (start !== 1) {
     const path = analysis.model.taps.find((tap) => tap.value === from)?.name ?? "";
     causes.push({ node: null, path, rule: `${normIn} to ${normOut}`, factor: start, inside: [] });
@@ -90,12 +94,19 @@ function walk(
       const gainOf = (id: ValueId): number => entry(gains.gain(id), normIn, normOut);
       return inputs.reduce((a, b) => (gainOf(b) > gainOf(a) ? b : a));
     };
-    const choose = (): ValueId => (exact ? mainInput(analysis, gains, node, value, inputs, normIn, normOut) : largest());
+    const choose = (): ValueId =>
+      exact ? mainInput(analysis, gains, node, value, inputs, normIn, normOut) : largest();
     const input = inputs.length === 1 ? inputs[0] : (skipOf(analysis, inputs) ?? choose());
     const after = entry(gains.gain(value), normIn, normOut);
     const before = entry(gains.gain(input), normIn, normOut);
     const factor = after === Infinity ? (before === Infinity ? 1 : Infinity) : after / before;
-    steps.push({ node, rule: gains.rule(value), factor, input, others: inputs.filter((other) => other !== input) });
+    steps.push({
+      node,
+      rule: gains.rule(value),
+      factor,
+      input,
+      others: inputs.filter((other) => other !== input),
+    });
     value = input;
   }
   return steps;
@@ -103,7 +114,10 @@ function walk(
 
 /** The input that all the others are computed from: a skip connection, whose branches are told as such. */
 function skipOf(analysis: Analysis, inputs: readonly ValueId[]): ValueId | null {
-  return inputs.find((input) => inputs.every((other) => other === input || descends(analysis, other, input))) ?? null;
+  return (
+    inputs.find((input) => inputs.every((other) => other === input || descends(analysis, other, input))) ??
+    null
+  );
 }
 
 /** Whether a value is computed from an earlier one. Values are numbered as they are made, so older ones are passed over. */

@@ -17,14 +17,20 @@ export interface Verdict {
 
 export function verdictOf(claim: Claim, analysisOf: (phase: Phase) => Analysis): Verdict {
   if (claim.phase === "checkpoint") {
-    const why = { text: "no checkpoint is given, so nothing is known of the trained weights", path: null, because: [] };
+    const why = {
+      text: "no checkpoint is given, so nothing is known of the trained weights",
+      path: null,
+      because: [],
+    };
     return { claim, status: "open", upper: Infinity, why, exceeded: false };
   }
   const { upper, why } = measure(analysisOf(claim.phase), claim);
   // NaN never passes.
   if (upper <= claim.limit) return { claim, status: "proven", upper, why: null, exceeded: false };
   const exceeded = Number.isFinite(upper);
-  const text = exceeded ? `the proven ${claim.kind} is ${upper}, the claim ${claim.limit}` : "no bound is proven";
+  const text = exceeded
+    ? `the proven ${claim.kind} is ${upper}, the claim ${claim.limit}`
+    : "no bound is proven";
   return { claim, status: "refused", upper, why: why ?? { text, path: null, because: [] }, exceeded };
 }
 
@@ -59,7 +65,10 @@ export function gainBetween(
   const { values } = analysis.model;
   const gain = analysis.gainFrom(from, to);
   const base = entry(gain, plain(normIn), plain(normOut));
-  const unit = inUnits(normIn === "rms" ? channelsOf(values[from].shape) : 1, normOut === "rms" ? channelsOf(values[to].shape) : 1);
+  const unit = inUnits(
+    normIn === "rms" ? channelsOf(values[from].shape) : 1,
+    normOut === "rms" ? channelsOf(values[to].shape) : 1,
+  );
   return measured(mulUp(base, unit), gain);
 }
 

@@ -127,17 +127,29 @@ export function closeValue(gain: Gain, shape: Shape): Gain {
 
 /** f + g. */
 export function plus(a: Gain, b: Gain): Gain {
-  return gainOf(a.entries.map((x, i) => addUp(x, b.entries[i])), a.why, b.why);
+  return gainOf(
+    a.entries.map((x, i) => addUp(x, b.entries[i])),
+    a.why,
+    b.why,
+  );
 }
 
 /** factor·f, where |factor| ≤ `factor`. An exact 0 gives exact zeros. */
 export function times(factor: number, gain: Gain, why: Reason | null = null): Gain {
-  return gainOf(gain.entries.map((x) => mulUp(factor, x)), gain.why, why);
+  return gainOf(
+    gain.entries.map((x) => mulUp(factor, x)),
+    gain.why,
+    why,
+  );
 }
 
 /** The entrywise smaller of two proven bounds of one thing. */
 export function tighter(a: Gain, b: Gain): Gain {
-  return gainOf(a.entries.map((x, i) => minBound(x, b.entries[i])), a.why, b.why);
+  return gainOf(
+    a.entries.map((x, i) => minBound(x, b.entries[i])),
+    a.why,
+    b.why,
+  );
 }
 
 /** Concatenation on channels: l2 and token √Σa², linf max. On tokens: l2 √Σa², token and linf max. */

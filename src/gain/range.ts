@@ -6,7 +6,15 @@ import { maxUp, minBound, mulUp, sqrtUp, subUp } from "./up.ts";
 
 /** Nothing is known of the value, and why. */
 export function unbounded(why: Reason): Range {
-  return { l2: Infinity, token: Infinity, linf: Infinity, low: -Infinity, high: Infinity, spread: Infinity, why };
+  return {
+    l2: Infinity,
+    token: Infinity,
+    linf: Infinity,
+    low: -Infinity,
+    high: Infinity,
+    spread: Infinity,
+    why,
+  };
 }
 
 /**
@@ -15,7 +23,11 @@ export function unbounded(why: Reason): Range {
  * constant token 0) and at most √d·(high − low)/2 (round the constant token with every entry in the middle).
  * `why` says what is missing where nothing is finite.
  */
-export function closeRange(stated: Partial<Omit<Range, "why">>, shape: Shape, why: Reason | null = null): Range {
+export function closeRange(
+  stated: Partial<Omit<Range, "why">>,
+  shape: Shape,
+  why: Reason | null = null,
+): Range {
   const rootN = sqrtUp(tokensOf(shape));
   const rootD = sqrtUp(channelsOf(shape));
   let low = orElse(stated.low, -Infinity);
@@ -62,9 +74,17 @@ export function tighterRange(a: Range, b: Range): Range {
 export function rangeOfDomain(domain: Domain, shape: Shape, name: string): Range {
   switch (domain.kind) {
     case "box":
-      return closeRange({ low: domain.low, high: domain.high }, shape, why(`the domain of \`${name}\` has no finite ends`));
+      return closeRange(
+        { low: domain.low, high: domain.high },
+        shape,
+        why(`the domain of \`${name}\` has no finite ends`),
+      );
     case "ball":
-      return closeRange({ [domain.norm]: domain.radius }, shape, why(`the domain of \`${name}\` has no finite radius`));
+      return closeRange(
+        { [domain.norm]: domain.radius },
+        shape,
+        why(`the domain of \`${name}\` has no finite radius`),
+      );
     case "tokens":
       return unbounded(why(`\`${name}\` holds token ids: there is no distance between them`));
     case "unbounded":

@@ -15,7 +15,10 @@ export interface Link {
  * several places. Reasons are shared between values, so each is visited once.
  */
 export function linksOf(why: Reason): readonly Link[] {
-  const links = new Map<string, { text: string; paths: string[]; fix: string | null; kind: Reason["kind"] | null }>();
+  const links = new Map<
+    string,
+    { text: string; paths: string[]; fix: string | null; kind: Reason["kind"] | null }
+  >();
   const seen = new Set<Reason>([why]);
   const stack: { reason: Reason; next: number }[] = [{ reason: why, next: 0 }];
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
@@ -29,7 +32,12 @@ export function linksOf(why: Reason): readonly Link[] {
       continue;
     }
     stack.pop();
-    const link = links.get(reason.text) ?? { text: reason.text, paths: [], fix: reason.fix ?? null, kind: reason.kind ?? null };
+    const link = links.get(reason.text) ?? {
+      text: reason.text,
+      paths: [],
+      fix: reason.fix ?? null,
+      kind: reason.kind ?? null,
+    };
     if (reason.path !== null && !link.paths.includes(reason.path)) link.paths.push(reason.path);
     link.fix ??= reason.fix ?? null;
     links.set(reason.text, link);

@@ -63,7 +63,8 @@ export function partwiseMap(analysis: Analysis, concat: Node): PartwiseMap | nul
   }
 
   const splits = new Set<Node>();
-  for (const part of slices.flatMap((slice) => [...slice.nodes])) if (part.layer === "Split") splits.add(part);
+  for (const part of slices.flatMap((slice) => [...slice.nodes]))
+    if (part.layer === "Split") splits.add(part);
   const gains: Gain[] = slices.map((slice, i) => {
     const wanted = new Set([...slice.nodes, ...splits]);
     const order = analysis.model.nodes.filter((node) => wanted.has(node));

@@ -22,7 +22,9 @@ export function weightFacts(weight: Weight, phase: Phase): WeightFacts {
         : constraintFacts(weight, weight.constraint);
     case "always":
       if (weight.constraint.kind !== "none") return constraintFacts(weight, weight.constraint);
-      return weight.range ? entryFacts(weight, weight.range[0], weight.range[1]) : unknown(freeWeight(weight));
+      return weight.range
+        ? entryFacts(weight, weight.range[0], weight.range[1])
+        : unknown(freeWeight(weight));
     case "checkpoint":
       return unknown(reason(weight, `the norms of \`${weight.path}\` are known only with a checkpoint`));
   }
@@ -56,7 +58,11 @@ function initialFacts(weight: Weight, init: Init): WeightFacts {
     case "kaiming":
     case "normal":
       return unknown(
-        reason(weight, `\`${weight.path}\` starts as ${init.kind}: a Gaussian init has no bound`, "init: spectral"),
+        reason(
+          weight,
+          `\`${weight.path}\` starts as ${init.kind}: a Gaussian init has no bound`,
+          "init: spectral",
+        ),
       );
   }
 }

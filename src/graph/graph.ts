@@ -104,3 +104,10 @@ export interface Graph {
   /** Node index of each named output, in order. */
   readonly outputs: readonly { readonly name: string; readonly node: number }[];
 }
+
+/** A tensor on the host: row-major; f32 as Float32Array, i32 as Int32Array, bool as Uint8Array. */
+export interface HostTensor {
+  readonly dtype: DType;
+  readonly dims: Dims;
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}

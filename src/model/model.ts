@@ -107,7 +107,8 @@ export interface Weight {
    * read by index; vector and scalar: scales and coefficients; bias; value: a learned tensor that flows;
    statistic: running means and variances, which no gradient and no optimiser touches and no parameter count counts.
    */
-  readonly role: "matrix" | "kernel" | "depthwise" | "table" | "vector" | "scalar" | "bias" | "value" | "statistic";
+  readonly role:
+    "matrix" | "kernel" | "depthwise" | "table" | "vector" | "scalar" | "bias" | "value" | "statistic";
   readonly init: Init;
   readonly constraint: Constraint;
   /** Kept by projection after each training step; ends are stored numbers, rounded inwards. */

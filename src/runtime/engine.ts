@@ -1,13 +1,8 @@
 /** An engine runs a compiled graph on a device. */
-import type { DType, Dims, Graph } from "../graph/graph.ts";
+import type { Graph, HostTensor } from "../graph/graph.ts";
 import type { Result } from "./result.ts";
 
-/** A tensor on the host: row-major; f32 as Float32Array, i32 as Int32Array, bool as Uint8Array. */
-export interface HostTensor {
-  readonly dtype: DType;
-  readonly dims: Dims;
-  readonly data: Float32Array | Int32Array | Uint8Array;
-}
+export type { HostTensor } from "../graph/graph.ts";
 
 export interface SessionOptions {
   /**

@@ -26,7 +26,9 @@ function layerTable(): string {
 function optionTable(): string {
   const rows = [...optionTypes].map(([type, options]) => {
     const shown = Object.entries(options).map(([name, params]) => {
-      const args = params.map((p) => `${p.name}${p.optional ? "?" : ""}${p.default === undefined ? "" : ` = ${p.default}`}`);
+      const args = params.map(
+        (p) => `${p.name}${p.optional ? "?" : ""}${p.default === undefined ? "" : ` = ${p.default}`}`,
+      );
       return args.length === 0 ? `\`${name}\`` : `\`${name}(${args.join(", ")})\``;
     });
     return `| \`${type}\` | ${shown.join(", ")} |`;

@@ -9,7 +9,8 @@ import type { Model } from "../../src/model/model.ts";
 const root = resolve(import.meta.dirname, "../..");
 
 export function hostOf(files: Readonly<Record<string, string>> = {}): Host {
-  const read = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
+  const read = (path: string): string | undefined =>
+    existsSync(path) ? readFileSync(path, "utf8") : undefined;
   return {
     readText: (path) => files[path] ?? read(resolve(root, path)),
     readStd: (name) => read(resolve(root, "src", `${name}.lips`)),
@@ -26,7 +27,11 @@ export interface Result {
 }
 
 /** Elaborates a source that stands in `main.lips`, with other files beside it. */
-export function elaborate(source: string, files: Record<string, string> = {}, options: ElaborateOptions = {}): Result {
+export function elaborate(
+  source: string,
+  files: Record<string, string> = {},
+  options: ElaborateOptions = {},
+): Result {
   return run(hostOf({ "main.lips": source, ...files }), "main.lips", options);
 }
 
@@ -47,7 +52,11 @@ function run(host: Host, path: string, options: ElaborateOptions): Result {
 }
 
 /** The only model of a source without errors. */
-export function modelOf(source: string, files: Record<string, string> = {}, options: ElaborateOptions = {}): Model {
+export function modelOf(
+  source: string,
+  files: Record<string, string> = {},
+  options: ElaborateOptions = {},
+): Model {
   const result = elaborate(source, files, options);
   const errors = result.diagnostics.all.filter((d) => d.severity === "error");
   if (errors.length > 0 || result.models.length !== 1) {

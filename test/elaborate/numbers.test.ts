@@ -1,7 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as n from "../../src/elaborate/numbers.ts";
-import { compare, divide, fromInt, fromNumber, multiply, parseRational, power, rational, subtract, toNumber, type Rational } from "../../src/elaborate/rational.ts";
+import {
+  compare,
+  divide,
+  fromInt,
+  fromNumber,
+  multiply,
+  parseRational,
+  power,
+  rational,
+  subtract,
+  toNumber,
+  type Rational,
+} from "../../src/elaborate/rational.ts";
 import { editDistance, nearest, snakeCase } from "../../src/elaborate/words.ts";
 
 const must = (r: Rational | null): Rational => {
@@ -37,12 +49,16 @@ describe("enclosures hold the number and are narrow", () => {
 
   test("squares of the ends of a root stand on both sides", () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 1n, max: 10n ** 30n }), fc.bigInt({ min: 1n, max: 10n ** 30n }), (a, b) => {
-        const x = must(rational(a, b));
-        const root = n.sqrt(n.exact(x))!;
-        expect(compare(must(power(root.low, fromInt(2))), x)).not.toBe(1);
-        expect(compare(must(power(root.high, fromInt(2))), x)).not.toBe(-1);
-      }),
+      fc.property(
+        fc.bigInt({ min: 1n, max: 10n ** 30n }),
+        fc.bigInt({ min: 1n, max: 10n ** 30n }),
+        (a, b) => {
+          const x = must(rational(a, b));
+          const root = n.sqrt(n.exact(x))!;
+          expect(compare(must(power(root.low, fromInt(2))), x)).not.toBe(1);
+          expect(compare(must(power(root.high, fromInt(2))), x)).not.toBe(-1);
+        },
+      ),
     );
   });
 
@@ -66,13 +82,19 @@ describe("enclosures hold the number and are narrow", () => {
     }
     for (const x of [1e-9, 0.3, 0.999, 1.001, 2, 7, 1e30]) {
       const value = n.log(n.exact(fromNumber(x)))!;
-      expect(Math.abs(toNumber(value.low) - Math.log(x))).toBeLessThan(1e-14 * Math.max(1, Math.abs(Math.log(x))));
+      expect(Math.abs(toNumber(value.low) - Math.log(x))).toBeLessThan(
+        1e-14 * Math.max(1, Math.abs(Math.log(x))),
+      );
     }
   });
 
   test("arithmetic keeps the number inside", () => {
     const root = n.sqrt(of("2"))!;
-    for (const value of [n.multiply(root, root), n.subtract(n.power(root, of("4"))!, of("2")), n.divide(n.multiply(root, of("4"))!, n.multiply(root, of("2"))!)]) {
+    for (const value of [
+      n.multiply(root, root),
+      n.subtract(n.power(root, of("4"))!, of("2")),
+      n.divide(n.multiply(root, of("4"))!, n.multiply(root, of("2"))!),
+    ]) {
       expect(compare(value!.low, fromInt(2))).not.toBe(1);
       expect(compare(value!.high, fromInt(2))).not.toBe(-1);
     }
@@ -93,16 +115,20 @@ describe("enclosures hold the number and are narrow", () => {
 describe("ends of ranges are rounded inwards to float32", () => {
   test("by at most one step", () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n }), fc.bigInt({ min: 1n, max: 10n ** 12n }), (a, b) => {
-        const x = must(rational(a, b));
-        const up = n.storedNotBelow(x);
-        const down = n.storedNotAbove(x);
-        expect(Math.fround(up)).toBe(up);
-        expect(compare(fromNumber(up), x)).not.toBe(-1);
-        expect(compare(fromNumber(down), x)).not.toBe(1);
-        const gap = toNumber(must(subtract(fromNumber(up), fromNumber(down))));
-        expect(gap).toBeLessThanOrEqual(Math.max(2 ** -149, Math.abs(up) * 2 ** -22));
-      }),
+      fc.property(
+        fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n }),
+        fc.bigInt({ min: 1n, max: 10n ** 12n }),
+        (a, b) => {
+          const x = must(rational(a, b));
+          const up = n.storedNotBelow(x);
+          const down = n.storedNotAbove(x);
+          expect(Math.fround(up)).toBe(up);
+          expect(compare(fromNumber(up), x)).not.toBe(-1);
+          expect(compare(fromNumber(down), x)).not.toBe(1);
+          const gap = toNumber(must(subtract(fromNumber(up), fromNumber(down))));
+          expect(gap).toBeLessThanOrEqual(Math.max(2 ** -149, Math.abs(up) * 2 ** -22));
+        },
+      ),
     );
   });
 
@@ -115,7 +141,17 @@ describe("ends of ranges are rounded inwards to float32", () => {
 });
 
 test("numbers in messages", () => {
-  expect(["7/2", "1/3", "10", "1e-3"].map((t) => (t.includes("/") ? n.showNumber(n.exact(must(divide(...(t.split("/").map((p) => must(parseRational(p))) as [Rational, Rational])))) ) : n.showNumber(of(t))))).toEqual(["3.5", "1/3", "10", "0.001"]);
+  expect(
+    ["7/2", "1/3", "10", "1e-3"].map((t) =>
+      t.includes("/")
+        ? n.showNumber(
+            n.exact(
+              must(divide(...(t.split("/").map((p) => must(parseRational(p))) as [Rational, Rational]))),
+            ),
+          )
+        : n.showNumber(of(t)),
+    ),
+  ).toEqual(["3.5", "1/3", "10", "0.001"]);
   expect(n.showNumber(n.sqrt(of("2"))!)).toBe("1.41421…");
   expect(toNumber(must(multiply(must(parseRational("1e-400")), must(parseRational("1e400")))))).toBe(1);
 });

@@ -42,14 +42,86 @@ block T(y: [t, d], x: [t, d]) -> [t, d] { x + 0.1 * (y |> Tanh) }
 
 /** Numbers, words, strings, operators, brackets, line ends. */
 function tokensOf(source: string): string[] {
-  return source.match(/\s+|\d[\w.]*|[\p{L}_][\p{L}\p{N}_]*|"[^"\n]*"|\/\/[^\n]*|\|>|->|<=|>=|==|!=|\.\.\.|./gsu) ?? [];
+  return (
+    source.match(/\s+|\d[\w.]*|[\p{L}_][\p{L}\p{N}_]*|"[^"\n]*"|\/\/[^\n]*|\|>|->|<=|>=|==|!=|\.\.\.|./gsu) ??
+    []
+  );
 }
 
 const words = [
-  ...["0", "1", "-1", "2", "1e9", "1e400", "1/3", "x", "image", "Linear", "Linear(3)", "GELU", "Residual", "Attend", "Concat", "Split(2)"],
-  ...["shared", "learned(1)", "learned(0, shape: [3])", "solve(in: [0, 1])", "range(3)", "range(1000000)", "sqrt", "(", ")", "[", "]", "{", "}", ","],
-  ...["|>", "+", "*", "-", "^", "%", "<=", "->", "...", "=", ":", "let", "for", "if", "in", "not", "certify", "input", "output", "weights", "\n"],
-  ...["dot", "cosine(tau: 1, eps: 1)", "spectral", "true", '"a"', "result", "[]", "[[1]]", "M", "B", "B(B)", "V", "Step", "Scan"],
+  ...[
+    "0",
+    "1",
+    "-1",
+    "2",
+    "1e9",
+    "1e400",
+    "1/3",
+    "x",
+    "image",
+    "Linear",
+    "Linear(3)",
+    "GELU",
+    "Residual",
+    "Attend",
+    "Concat",
+    "Split(2)",
+  ],
+  ...[
+    "shared",
+    "learned(1)",
+    "learned(0, shape: [3])",
+    "solve(in: [0, 1])",
+    "range(3)",
+    "range(1000000)",
+    "sqrt",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+  ],
+  ...[
+    "|>",
+    "+",
+    "*",
+    "-",
+    "^",
+    "%",
+    "<=",
+    "->",
+    "...",
+    "=",
+    ":",
+    "let",
+    "for",
+    "if",
+    "in",
+    "not",
+    "certify",
+    "input",
+    "output",
+    "weights",
+    "\n",
+  ],
+  ...[
+    "dot",
+    "cosine(tau: 1, eps: 1)",
+    "spectral",
+    "true",
+    '"a"',
+    "result",
+    "[]",
+    "[[1]]",
+    "M",
+    "B",
+    "B(B)",
+    "V",
+    "Step",
+    "Scan",
+  ],
 ];
 
 const edit = fc.record({
@@ -59,7 +131,10 @@ const edit = fc.record({
   other: fc.nat(),
 });
 
-function mutate(source: string, edits: readonly { at: number; kind: string; word: string; other: number }[]): string {
+function mutate(
+  source: string,
+  edits: readonly { at: number; kind: string; word: string; other: number }[],
+): string {
   const tokens = tokensOf(source);
   for (const { at, kind, word, other } of edits) {
     const i = at % tokens.length;
@@ -84,16 +159,27 @@ function check(source: string): void {
   for (const { span, message } of diagnostics.all) {
     expect(message).not.toMatch(/undefined|NaN|\[object/);
     if (span?.file !== "main.lips") continue;
-    expect([message, span.start >= 0 && span.start <= span.end && span.end <= source.length]).toEqual([message, true]);
+    expect([message, span.start >= 0 && span.start <= span.end && span.end <= source.length]).toEqual([
+      message,
+      true,
+    ]);
   }
 }
 
 test("small sources, mutated", () => {
-  const property = fc.property(fc.constantFrom(...small), fc.array(edit, { minLength: 1, maxLength: 4 }), (source, edits) => check(mutate(source, edits)));
+  const property = fc.property(
+    fc.constantFrom(...small),
+    fc.array(edit, { minLength: 1, maxLength: 4 }),
+    (source, edits) => check(mutate(source, edits)),
+  );
   fc.assert(property, { numRuns: Number(process.env.RANDOM_RUNS ?? 1500) });
 }, 600_000);
 
 test("whole examples, mutated", () => {
-  const property = fc.property(fc.constantFrom(...sources), fc.array(edit, { minLength: 1, maxLength: 6 }), (source, edits) => check(mutate(source, edits)));
+  const property = fc.property(
+    fc.constantFrom(...sources),
+    fc.array(edit, { minLength: 1, maxLength: 6 }),
+    (source, edits) => check(mutate(source, edits)),
+  );
   fc.assert(property, { numRuns: Number(process.env.RANDOM_RUNS ?? 60) });
 }, 600_000);

@@ -34,7 +34,8 @@ describe("layers are recipes", () => {
   });
 
   test("shared ties a whole block, loops and branches included", () => {
-    const block = "block B(x: [..., d]) -> [..., d] {\n for i in range(2) { x = x |> Linear(d) |> Residual(Linear(d), alpha: learned(1/3, shape: [d])) }\n x }";
+    const block =
+      "block B(x: [..., d]) -> [..., d] {\n for i in range(2) { x = x |> Linear(d) |> Residual(Linear(d), alpha: learned(1/3, shape: [d])) }\n x }";
     const model = make("let f = shared(B) ; for i in range(3) { x = x |> f } ; output y = x", block);
     expect(model.weights).toHaveLength(10);
     expect(model.nodes).toHaveLength(18);
@@ -63,20 +64,29 @@ describe("layers are recipes", () => {
   });
 
   test("F(v, …) and v |> F(…) are the same", () => {
-    const a = make("let [q, k, v] = x |> Linear(18) |> Split(3) ; output y = Attend(q, k, v, heads: 2, score: dot)");
-    const b = make("let [q, k, v] = x |> Linear(18) |> Split(3) ; output y = q |> Attend(k, v, heads: 2, score: dot)");
-    const c = make("let [q, k, v] = x |> Linear(18) |> Split(3) ; output y = v |> Attend(q: q, k: k, heads: 2, score: dot)");
-    for (const other of [b, c]) expect(other.nodes.map((n) => [n.layer, n.inputs])).toEqual(a.nodes.map((n) => [n.layer, n.inputs]));
+    const a = make(
+      "let [q, k, v] = x |> Linear(18) |> Split(3) ; output y = Attend(q, k, v, heads: 2, score: dot)",
+    );
+    const b = make(
+      "let [q, k, v] = x |> Linear(18) |> Split(3) ; output y = q |> Attend(k, v, heads: 2, score: dot)",
+    );
+    const c = make(
+      "let [q, k, v] = x |> Linear(18) |> Split(3) ; output y = v |> Attend(q: q, k: k, heads: 2, score: dot)",
+    );
+    for (const other of [b, c])
+      expect(other.nodes.map((n) => [n.layer, n.inputs])).toEqual(a.nodes.map((n) => [n.layer, n.inputs]));
   });
 
   test("arguments may be given in parts", () => {
-    const block = "block B(x: [..., d], width: int, act: Layer = GELU, twice: bool = false) -> [..., width] { x |> Linear(width) |> act }";
+    const block =
+      "block B(x: [..., d], width: int, act: Layer = GELU, twice: bool = false) -> [..., width] { x |> Linear(width) |> act }";
     const model = make("let f = B(width: 4) ; let g = f(act: ReLU) ; output y = x |> g", block);
     expect(layersOf(model)).toEqual(["Linear", "ReLU"]);
   });
 
   test("defaults are evaluated at application and know the dimensions", () => {
-    const block = "block B(x: [..., d], out: int = 2 * d, more: int = out + 1) -> [..., more] { x |> Linear(out) |> Linear(more) }";
+    const block =
+      "block B(x: [..., d], out: int = 2 * d, more: int = out + 1) -> [..., more] { x |> Linear(out) |> Linear(more) }";
     expect(make("output y = x |> B", block).values.map((v) => v.shape.at(-1))).toEqual([6, 12, 13]);
     expect(make("output y = x |> B(more: 3)", block).values.map((v) => v.shape.at(-1))).toEqual([6, 12, 3]);
   });
@@ -90,49 +100,72 @@ describe("layers are recipes", () => {
 
 describe("names", () => {
   test("let and =", () => {
-    const model = make("let n = 0 ; let y = x ; for i in range(3) { n = n + i\n y = y |> Linear(n + 1) } ; output z = y |> Linear(n)");
+    const model = make(
+      "let n = 0 ; let y = x ; for i in range(3) { n = n + i\n y = y |> Linear(n + 1) } ; output z = y |> Linear(n)",
+    );
     expect(model.values.map((v) => v.shape.at(-1))).toEqual([6, 1, 2, 4, 3]);
   });
 
   test("a let in a loop is new in each round, and inner bodies see outer names", () => {
-    const model = make("let w = 5 ; for i in range(2) { let v = w + i\n if i == 1 { let v = 2\n x = x |> Linear(v) } else { x = x |> Linear(v) } } ; output y = x");
+    const model = make(
+      "let w = 5 ; for i in range(2) { let v = w + i\n if i == 1 { let v = 2\n x = x |> Linear(v) } else { x = x |> Linear(v) } } ; output y = x",
+    );
     expect(model.values.map((v) => v.shape.at(-1))).toEqual([6, 5, 2]);
   });
 
   test("else if, and, or, not look only as far as they must", () => {
-    const model = make("let a = [1] ; let w = 1 ; if len(a) > 1 and a[1] > 0 { w = 2 } else if len(a) == 1 or a[7] > 0 { w = 3 } else { w = 4 } ; if not (w == 3) { w = 9 } ; output y = x |> Linear(w)");
+    const model = make(
+      "let a = [1] ; let w = 1 ; if len(a) > 1 and a[1] > 0 { w = 2 } else if len(a) == 1 or a[7] > 0 { w = 3 } else { w = 4 } ; if not (w == 3) { w = 9 } ; output y = x |> Linear(w)",
+    );
     expect(model.values.at(-1)?.shape).toEqual([8, 8, 3]);
   });
 
   test("list patterns", () => {
-    const model = make("let [a, b] = [x |> Linear(1), x |> Linear(2)] ; let [c] = x |> Split(1) ; output y = Concat(a, b, c)");
+    const model = make(
+      "let [a, b] = [x |> Linear(1), x |> Linear(2)] ; let [c] = x |> Split(1) ; output y = Concat(a, b, c)",
+    );
     expect(model.values.at(-1)?.shape).toEqual([8, 8, 9]);
   });
 
   test("taps are inputs, outputs and lets of the model's body that carry one tensor", () => {
-    const model = make("let a = x |> GELU ; let b = a ; b = b |> GELU ; let n = 3 ; for i in range(2) { let c = a |> ReLU } ; output y = b");
+    const model = make(
+      "let a = x |> GELU ; let b = a ; b = b |> GELU ; let n = 3 ; for i in range(2) { let c = a |> ReLU } ; output y = b",
+    );
     expect(model.taps.map((t) => t.name)).toEqual(["x", "a", "y"]);
   });
 
   test("option names come first where their type is expected, and never elsewhere", () => {
-    const model = make("let [q, k, v] = x |> Linear(18) |> Split(3) ; let score: Score = cosine(tau: 1, eps: 1) ; score = dot ; output y = Attend(q, k, v, heads: 2, score: score)");
+    const model = make(
+      "let [q, k, v] = x |> Linear(18) |> Split(3) ; let score: Score = cosine(tau: 1, eps: 1) ; score = dot ; output y = Attend(q, k, v, heads: 2, score: score)",
+    );
     expect(nodeOf(model, "Attend").config.score).toMatchObject({ kind: "dot" });
   });
 
   test("constants are imported under their own or another name", () => {
-    const source = 'import { imagenet_mean as mean, imagenet_std } from "std/data"\n' + "let half = [mean[0] / 2, sum(imagenet_std)]\n" + on("output y = x |> Linear(3) |> Normalize(mean, imagenet_std) |> Scale(half[0])");
-    expect(nodeOf(modelOf(source), "Normalize").config).toMatchObject({ mean: [0.485, 0.456, 0.406].map(Math.fround) });
+    const source =
+      'import { imagenet_mean as mean, imagenet_std } from "std/data"\n' +
+      "let half = [mean[0] / 2, sum(imagenet_std)]\n" +
+      on("output y = x |> Linear(3) |> Normalize(mean, imagenet_std) |> Scale(half[0])");
+    expect(nodeOf(modelOf(source), "Normalize").config).toMatchObject({
+      mean: [0.485, 0.456, 0.406].map(Math.fround),
+    });
   });
 });
 
 describe("weight paths", () => {
-  const block = "block Attention(x: [..., d], heads: int) -> [..., d] {\n let query = Linear(d)\n let [q, k, v] = [x |> query, x |> Linear(d), x |> Linear(d)]\n Attend(q, k, v, heads: heads, score: cosine(tau: learned(1), eps: 1)) |> Linear(d) }";
-  const wrapper = "block Weighted(x: [..., d], f: Layer) -> [..., d] { x |> Residual(f, alpha: learned(1/4, shape: [d])) }";
-  const outer = "block Lips(x: [..., d], attention: Layer, norm: Layer = CenterNorm) -> [..., d] {\n x |> Weighted(attention) |> Weighted(norm |> Linear(d)) |> norm }";
+  const block =
+    "block Attention(x: [..., d], heads: int) -> [..., d] {\n let query = Linear(d)\n let [q, k, v] = [x |> query, x |> Linear(d), x |> Linear(d)]\n Attend(q, k, v, heads: heads, score: cosine(tau: learned(1), eps: 1)) |> Linear(d) }";
+  const wrapper =
+    "block Weighted(x: [..., d], f: Layer) -> [..., d] { x |> Residual(f, alpha: learned(1/4, shape: [d])) }";
+  const outer =
+    "block Lips(x: [..., d], attention: Layer, norm: Layer = CenterNorm) -> [..., d] {\n x |> Weighted(attention) |> Weighted(norm |> Linear(d)) |> norm }";
   const all = `${block}\n${wrapper}\n${outer}`;
 
   test("let-name or snake case, a second use, loop rounds", () => {
-    const model = make("for i in range(2) { for j in range(1) { x = x |> Lips(Attention(2)) } } ; output y = x", all);
+    const model = make(
+      "for i in range(2) { for j in range(1) { x = x |> Lips(Attention(2)) } } ; output y = x",
+      all,
+    );
     expect(paths(model).filter((p) => p.startsWith("lips.1"))).toEqual([
       "lips.1.0.attention.query.weight",
       "lips.1.0.attention.query.bias",
@@ -164,28 +197,49 @@ describe("weight paths", () => {
   test("a line inserted elsewhere changes no other name", () => {
     const lines = ["let a = x |> Linear(6)", "let b = a |> Lips(Attention(2))", "output y = b |> Linear(3)"];
     const before = paths(make(lines.join(" ; "), all));
-    const after = paths(make([lines[0], "let z = a |> Conv(6, kernel: 3) |> CenterNorm", lines[1].replace("a |>", "z |>"), lines[2]].join(" ; "), all));
+    const after = paths(
+      make(
+        [
+          lines[0],
+          "let z = a |> Conv(6, kernel: 3) |> CenterNorm",
+          lines[1].replace("a |>", "z |>"),
+          lines[2],
+        ].join(" ; "),
+        all,
+      ),
+    );
     expect(after.filter((p) => !p.startsWith("conv.") && !p.startsWith("center_norm."))).toEqual(before);
   });
 
   test("a sequence held by a name begins the names of its parts", () => {
-    expect(paths(make("let branch = Linear(4, bias: false) |> GELU |> Linear(6, bias: false) ; output y = x |> Residual(branch)"))).toEqual([
-      "branch.linear.weight",
-      "branch.linear_2.weight",
-    ]);
+    expect(
+      paths(
+        make(
+          "let branch = Linear(4, bias: false) |> GELU |> Linear(6, bias: false) ; output y = x |> Residual(branch)",
+        ),
+      ),
+    ).toEqual(["branch.linear.weight", "branch.linear_2.weight"]);
   });
 });
 
 describe("weights policy", () => {
-  const block = "block Inner(x: [..., d], w: int) -> [..., w] {\n weights { init: orthogonal }\n x |> Linear(w) }";
-  const kinds = (model: Model): string[] => model.weights.map((w) => `${w.path} ${w.init.kind} ${w.constraint.kind}`);
+  const block =
+    "block Inner(x: [..., d], w: int) -> [..., w] {\n weights { init: orthogonal }\n x |> Linear(w) }";
+  const kinds = (model: Model): string[] =>
+    model.weights.map((w) => `${w.path} ${w.init.kind} ${w.constraint.kind}`);
 
   test("defaults", () => {
-    expect(kinds(make("output y = x |> Linear(3)"))).toEqual(["linear.weight xavier none", "linear.bias zeros none"]);
+    expect(kinds(make("output y = x |> Linear(3)"))).toEqual([
+      "linear.weight xavier none",
+      "linear.bias zeros none",
+    ]);
   });
 
   test("argument, then the innermost instance, outwards, then the default", () => {
-    const model = make("weights { init: spectral, constraint: spectral(2), bias: false } ; x = x |> Linear(3) |> Inner(4) |> Linear(5, init: zeros, constraint: none, bias: true) ; output y = x", block);
+    const model = make(
+      "weights { init: spectral, constraint: spectral(2), bias: false } ; x = x |> Linear(3) |> Inner(4) |> Linear(5, init: zeros, constraint: none, bias: true) ; output y = x",
+      block,
+    );
     expect(kinds(model)).toEqual([
       "linear.weight spectral spectral",
       "inner.linear.weight orthogonal spectral",
@@ -196,21 +250,36 @@ describe("weights policy", () => {
   });
 
   test("it reaches the standard library", () => {
-    const model = modelOf('import { Mlp } from "std/vision"\n' + on("weights { init: trunc_normal(0.02), bias: false } ; output y = x |> Mlp(2)"));
-    expect(kinds(model)).toEqual(["mlp.linear.weight trunc_normal none", "mlp.linear_2.weight trunc_normal none"]);
+    const model = modelOf(
+      'import { Mlp } from "std/vision"\n' +
+        on("weights { init: trunc_normal(0.02), bias: false } ; output y = x |> Mlp(2)"),
+    );
+    expect(kinds(model)).toEqual([
+      "mlp.linear.weight trunc_normal none",
+      "mlp.linear_2.weight trunc_normal none",
+    ]);
   });
 
   test("a layer that is given to a block follows the block's policy", () => {
-    const outer = "block Outer(x: [..., d], f: Layer) -> [..., d] {\n weights { init: orthogonal }\n x |> f |> GELU }";
-    expect(kinds(make("weights { init: spectral, bias: false } ; output y = x |> Outer(Linear(6))", outer))).toEqual(["outer.f.weight orthogonal none"]);
+    const outer =
+      "block Outer(x: [..., d], f: Layer) -> [..., d] {\n weights { init: orthogonal }\n x |> f |> GELU }";
+    expect(
+      kinds(make("weights { init: spectral, bias: false } ; output y = x |> Outer(Linear(6))", outer)),
+    ).toEqual(["outer.f.weight orthogonal none"]);
   });
 });
 
 describe("dimensions", () => {
   test("... is one variable, for maps, sequences and single tokens", () => {
     const block = "block B(a: [..., d], b: [..., e]) -> [..., d + e] { Concat(a, b) }";
-    const model = make("let t = x |> Flatten(tokens) ; let p = x |> MeanPool ; let a = B(x, x |> Linear(2)) ; let b = B(t, t) ; output y = B(p, p)", block);
-    expect(model.taps.slice(3, 5).map((t) => model.values[t.value].shape)).toEqual([[8, 8, 8], [64, 12]]);
+    const model = make(
+      "let t = x |> Flatten(tokens) ; let p = x |> MeanPool ; let a = B(x, x |> Linear(2)) ; let b = B(t, t) ; output y = B(p, p)",
+      block,
+    );
+    expect(model.taps.slice(3, 5).map((t) => model.values[t.value].shape)).toEqual([
+      [8, 8, 8],
+      [64, 12],
+    ]);
     expect(model.values.at(-1)?.shape).toEqual([12]);
   });
 
@@ -220,8 +289,11 @@ describe("dimensions", () => {
   });
 
   test("a name that is a static parameter is that parameter", () => {
-    const block = "block B(x: [h, w, n], n: int) -> [h / n, w / n, n] { x |> Conv(n, kernel: n, stride: n, padding: 0) }";
-    expect(elaborate(on("output y = x |> B(n: 6)", block)).messages[0]).toContain("8 / 6 is not whole, but `B` needs `h / n`");
+    const block =
+      "block B(x: [h, w, n], n: int) -> [h / n, w / n, n] { x |> Conv(n, kernel: n, stride: n, padding: 0) }";
+    expect(elaborate(on("output y = x |> B(n: 6)", block)).messages[0]).toContain(
+      "8 / 6 is not whole, but `B` needs `h / n`",
+    );
     expect(elaborate(on("output y = x |> B(n: 2)", block)).messages[0]).toContain("n = 2");
     expect(make("output y = x |> Linear(2) |> B(n: 2)", block).values.at(-1)?.shape).toEqual([4, 4, 2]);
   });
@@ -229,11 +301,15 @@ describe("dimensions", () => {
   test("expressions in parameters are checked once their names are bound", () => {
     const block = "block B(a: [h, w, d], b: [h / 2, w / 2, 2 * d]) -> [h, w, d] { a }";
     expect(elaborate(on("output y = B(x, x |> Conv(12, kernel: 3, stride: 2))", block)).names).toEqual([]);
-    expect(elaborate(on("output y = B(x, x |> Conv(11, kernel: 3, stride: 2))", block)).names).toEqual(["shape-mismatch"]);
+    expect(elaborate(on("output y = B(x, x |> Conv(11, kernel: 3, stride: 2))", block)).names).toEqual([
+      "shape-mismatch",
+    ]);
   });
 
   test("all arithmetic is exact", () => {
-    const model = make("let n = 0.1 + 0.2 ; output y = x |> Linear(n * 10) |> Linear((1/3 + 1/6) * 10 ^ 1) |> Linear(7 % 4) |> Linear(2 ^ 3 ^ 0 * 1)");
+    const model = make(
+      "let n = 0.1 + 0.2 ; output y = x |> Linear(n * 10) |> Linear((1/3 + 1/6) * 10 ^ 1) |> Linear(7 % 4) |> Linear(2 ^ 3 ^ 0 * 1)",
+    );
     expect(model.values.map((v) => v.shape.at(-1))).toEqual([6, 3, 5, 3, 2]);
   });
 });
@@ -253,7 +329,9 @@ describe("numbers that enter the graph are the stored ones", () => {
   });
 
   test("domains are rounded outwards, claims down", () => {
-    const model = modelOf("model M {\n input x: [3] in [1/3, 2/3]\n output y = x |> GELU\n certify always: gain(x -> y) <= 1/10\n certify always: gain(x -> y) <= 1e400\n}");
+    const model = modelOf(
+      "model M {\n input x: [3] in [1/3, 2/3]\n output y = x |> GELU\n certify always: gain(x -> y) <= 1/10\n certify always: gain(x -> y) <= 1e400\n}",
+    );
     const { domain } = model.inputs[0];
     if (domain.kind !== "box") throw new Error("no box");
     expect(compare(fromNumber(domain.low), rational(1n, 3n)!)).not.toBe(1);
@@ -284,7 +362,8 @@ describe("operators on tensors are layers", () => {
 });
 
 describe("claims", () => {
-  const block = "block B(u: [..., d]) -> [..., d] {\n let v = u |> GELU\n v |> ReLU\n certify always: gain(u -> result) <= 2\n certify at init: radius(v, linf) <= 1\n}";
+  const block =
+    "block B(u: [..., d]) -> [..., d] {\n let v = u |> GELU\n v |> ReLU\n certify always: gain(u -> result) <= 2\n certify at init: radius(v, linf) <= 1\n}";
 
   test("of a block: one for each instance, with its path", () => {
     const model = make("for i in range(2) { x = x |> B } ; output y = x", block);
@@ -306,7 +385,9 @@ describe("claims", () => {
   });
 
   test("norms", () => {
-    const model = make("output y = x |> GELU ; certify always: gain(x -> y, linf -> l2) <= 2 ; certify always: gain(x -> y, rms) <= 2 ; certify at checkpoint: margin(x -> y, token) <= 1");
+    const model = make(
+      "output y = x |> GELU ; certify always: gain(x -> y, linf -> l2) <= 2 ; certify always: gain(x -> y, rms) <= 2 ; certify at checkpoint: margin(x -> y, token) <= 1",
+    );
     expect(model.claims.map((c) => [c.kind, c.normIn, c.normOut, c.phase])).toEqual([
       ["gain", "linf", "l2", "always"],
       ["gain", "rms", "rms", "always"],
@@ -320,7 +401,10 @@ describe("claims", () => {
     const result = elaborate(source);
     expect(result.messages).toEqual([]);
     expect(modelNamed(result, "M").claims.map((c) => c.limit)).toEqual([3]);
-    expect(modelNamed(result, "V").claims.map((c) => [c.fromName, c.limit])).toEqual([["x", 4], ["f", 2]]);
+    expect(modelNamed(result, "V").claims.map((c) => [c.fromName, c.limit])).toEqual([
+      ["x", 4],
+      ["f", 2],
+    ]);
   });
 });
 
@@ -360,8 +444,14 @@ describe("runs and overrides", () => {
         { name: "group", args: { weights: "vectors", weight_decay: 5e-4 } },
         { name: "group", args: { weights: "**.position", lr: 1e-4 } },
       ],
-      augment: [{ name: "crop", args: { size: 28, padding: 2 } }, { name: "flip", args: {} }],
-      report: [{ name: "accuracy", args: {} }, { name: "certified", args: { norm: "l2", at: [36 / 255] } }],
+      augment: [
+        { name: "crop", args: { size: 28, padding: 2 } },
+        { name: "flip", args: {} },
+      ],
+      report: [
+        { name: "accuracy", args: {} },
+        { name: "certified", args: { norm: "l2", at: [36 / 255] } },
+      ],
       schedule: { name: "cosine", args: { warmup: 0, min_lr: 0 } },
       epochs: null,
       steps: 100,
@@ -373,14 +463,29 @@ describe("runs and overrides", () => {
   });
 
   test("--set reaches parameters and entries", () => {
-    const model = modelOf(source, {}, { set: { classes: "2 + 3", "train.epochs": "5", "train.optimizer": "sgd(lr: 0.1)" } });
+    const model = modelOf(
+      source,
+      {},
+      { set: { classes: "2 + 3", "train.epochs": "5", "train.optimizer": "sgd(lr: 0.1)" } },
+    );
     expect(model.values.at(-1)?.shape).toEqual([5]);
-    expect(model.train).toMatchObject({ epochs: 5, steps: null, optimizer: { name: "sgd", args: { lr: 0.1, momentum: 0 } } });
+    expect(model.train).toMatchObject({
+      epochs: 5,
+      steps: null,
+      optimizer: { name: "sgd", args: { lr: 0.1, momentum: 0 } },
+    });
   });
 
   test("--set reaches the base of a variant", () => {
-    const result = elaborate(`${on("output y = x |> Linear(w)", "", "(w: int)")}model V = M(w: 3)\n`, {}, { set: { w: "9" } });
-    expect(result.models.map((m) => [m.name, m.values.at(-1)?.shape.at(-1)])).toEqual([["M", 9], ["V", 9]]);
+    const result = elaborate(
+      `${on("output y = x |> Linear(w)", "", "(w: int)")}model V = M(w: 3)\n`,
+      {},
+      { set: { w: "9" } },
+    );
+    expect(result.models.map((m) => [m.name, m.values.at(-1)?.shape.at(-1)])).toEqual([
+      ["M", 9],
+      ["V", 9],
+    ]);
   });
 
   test("--set that fits nothing, or is no expression", () => {
@@ -399,15 +504,23 @@ describe("runs and overrides", () => {
 });
 
 test("nodes know where they are written and the calls that led there", () => {
-  const source = on("output y = x |> A", "block B(x: [..., d]) -> [..., d] { x |> GELU }\nblock A(x: [..., d]) -> [..., d] { x |> B |> B }");
+  const source = on(
+    "output y = x |> A",
+    "block B(x: [..., d]) -> [..., d] { x |> GELU }\nblock A(x: [..., d]) -> [..., d] { x |> B |> B }",
+  );
   const [first, second] = modelOf(source).nodes;
   const text = (span: { start: number; end: number }): string => source.slice(span.start, span.end);
-  expect([first, second].map((n) => [text(n.span), ...n.calls.map(text)])).toEqual([["GELU", "B", "A"], ["GELU", "B", "A"]]);
+  expect([first, second].map((n) => [text(n.span), ...n.calls.map(text)])).toEqual([
+    ["GELU", "B", "A"],
+    ["GELU", "B", "A"],
+  ]);
   expect(first.calls[0].start).toBeLessThan(second.calls[0].start);
 });
 
 test("the input's axes keep their names", () => {
-  const model = modelOf("model M(context: int = 5, vocab: int = 7) {\n input text: [context] in tokens(vocab)\n output y = text |> Embedding(3)\n}");
+  const model = modelOf(
+    "model M(context: int = 5, vocab: int = 7) {\n input text: [context] in tokens(vocab)\n output y = text |> Embedding(3)\n}",
+  );
   expect(model.values[0]).toMatchObject({ shape: [5], axes: ["context"] });
   expect(model.weights[0].shape).toEqual([7, 3]);
 });

@@ -42,10 +42,17 @@ test("the fashion models have the sizes that the comparison wants", () => {
   const attends = lips.nodes.filter((n) => n.layer === "Attend");
   expect(attends).toHaveLength(6);
   expect(attends.map((n) => lips.values[n.inputs[0]].shape)).toEqual(new Array(6).fill([7, 7, 96]));
-  expect(vit.nodes.filter((n) => n.layer === "Attend").map((n) => vit.values[n.inputs[0]].shape)).toEqual(new Array(6).fill([49, 96]));
+  expect(vit.nodes.filter((n) => n.layer === "Attend").map((n) => vit.values[n.inputs[0]].shape)).toEqual(
+    new Array(6).fill([49, 96]),
+  );
   const alphas = lips.weights.filter((w) => w.path.endsWith(".alpha"));
   expect(alphas).toHaveLength(24);
-  for (const { init } of alphas) expect(init).toEqual({ kind: "constant", values: [storedTowardZero(1 / 6)] });
-  for (const w of lips.weights) if (w.role === "matrix" || w.role === "kernel") expect(w.init.kind).toBe("spectral");
-  expect(lips.train).toMatchObject({ data: { name: "fashion_mnist" }, schedule: { name: "cosine", args: { warmup: 0 } } });
+  for (const { init } of alphas)
+    expect(init).toEqual({ kind: "constant", values: [storedTowardZero(1 / 6)] });
+  for (const w of lips.weights)
+    if (w.role === "matrix" || w.role === "kernel") expect(w.init.kind).toBe("spectral");
+  expect(lips.train).toMatchObject({
+    data: { name: "fashion_mnist" },
+    schedule: { name: "cosine", args: { warmup: 0 } },
+  });
 });

@@ -44,7 +44,9 @@ describe("the forward pass", () => {
     const z = linear(sketch, y, 2, isometry(2, 4, seeded(1)));
     const gain = analysisOf(sketch).from(x).gain(z);
     expect(gain.entries.every((g) => g === Infinity)).toBe(true);
-    expect(linksOf(gain.why ?? { text: "", path: null, because: [] })[0]).toMatchObject({ paths: ["nowhere_0"] });
+    expect(linksOf(gain.why ?? { text: "", path: null, because: [] })[0]).toMatchObject({
+      paths: ["nowhere_0"],
+    });
     expect(analysisOf(sketch).range(z).linf).toBe(Infinity);
   });
 
@@ -54,8 +56,16 @@ describe("the forward pass", () => {
     const y = linear(sketch, x, 4, isometry(4, 4, seeded(1)));
     const broken = layers.get("Linear");
     if (!broken || "none" in broken.rules) throw new Error("Linear has no rule");
-    const rules = { ...broken.rules, gain: () => [{ gain: { entries: new Array<number>(9).fill(NaN), why: null }, rule: "broken" }] };
-    const bound = boundOf(sketch, { from: x, to: y, normIn: "l2", layers: new Map([...layers, ["Linear", { ...broken, rules }]]) });
+    const rules = {
+      ...broken.rules,
+      gain: () => [{ gain: { entries: new Array<number>(9).fill(NaN), why: null }, rule: "broken" }],
+    };
+    const bound = boundOf(sketch, {
+      from: x,
+      to: y,
+      normIn: "l2",
+      layers: new Map([...layers, ["Linear", { ...broken, rules }]]),
+    });
     expect(bound).toBe(Infinity);
   });
 });
@@ -67,10 +77,23 @@ describe("Split and Concat", () => {
     const x = sketch.input([3, 8]);
     const data = isometry(8, 8, seeded(3), 1.5);
     const z = linear(sketch, x, 8, data);
-    const [a, b] = sketch.node({ layer: "Split", inputs: [z], config: { parts: 2 }, outputs: [[3, 4], [3, 4]] });
+    const [a, b] = sketch.node({
+      layer: "Split",
+      inputs: [z],
+      config: { parts: 2 },
+      outputs: [
+        [3, 4],
+        [3, 4],
+      ],
+    });
     const fa = linear(sketch, a, 4, isometry(4, 4, seeded(4), 2));
     const fb = linear(sketch, own ? b : a, 4, isometry(4, 4, seeded(5), 2));
-    const [y] = sketch.node({ layer: "Concat", inputs: [fa, fb], config: { axis: "channels" }, outputs: [[3, 8]] });
+    const [y] = sketch.node({
+      layer: "Concat",
+      inputs: [fa, fb],
+      config: { axis: "channels" },
+      outputs: [[3, 8]],
+    });
     return { sketch, x, y, truth: 1.5 * 2 };
   }
 
@@ -96,10 +119,23 @@ describe("Split and Concat", () => {
   it("is not taken where a part reads something else as well", () => {
     const sketch = new Sketch();
     const x = sketch.input([3, 8]);
-    const [a, b] = sketch.node({ layer: "Split", inputs: [x], config: { parts: 2 }, outputs: [[3, 4], [3, 4]] });
+    const [a, b] = sketch.node({
+      layer: "Split",
+      inputs: [x],
+      config: { parts: 2 },
+      outputs: [
+        [3, 4],
+        [3, 4],
+      ],
+    });
     const side = linear(sketch, x, 4, isometry(4, 8, seeded(6), 5));
     const [sum] = sketch.node({ layer: "Add", inputs: [b, side] });
-    const [y] = sketch.node({ layer: "Concat", inputs: [a, sum], config: { axis: "channels" }, outputs: [[3, 8]] });
+    const [y] = sketch.node({
+      layer: "Concat",
+      inputs: [a, sum],
+      config: { axis: "channels" },
+      outputs: [[3, 8]],
+    });
     const { attained } = search(sketch, { from: x, to: y, normIn: "l2", steps: 200 });
     expectSound(sketch, { from: x, to: y, normIn: "l2", attained });
     expect(analysisOf(sketch).from(x).rule(y)).toBe("Concatenation");
@@ -116,11 +152,14 @@ describe("claims", () => {
 
   it("pass at the bound, and not a rounding below it", () => {
     const { upper } = gainBetween(analysis, x, logits, "l2", "l2");
-    const at = (limit: number): string => verdictOf(claim({ from: x, to: logits, limit }), () => analysis).status;
+    const at = (limit: number): string =>
+      verdictOf(claim({ from: x, to: logits, limit }), () => analysis).status;
     expect(at(upper)).toBe("proven");
     expect(at(upper * (1 - 2 ** -52))).toBe("refused");
     expect(at(NaN)).toBe("refused");
-    expect(verdictOf(claim({ from: x, to: logits, phase: "checkpoint", limit: 1e9 }), () => analysis).status).toBe("open");
+    expect(
+      verdictOf(claim({ from: x, to: logits, phase: "checkpoint", limit: 1e9 }), () => analysis).status,
+    ).toBe("open");
   });
 
   it("of margins use the rows of the last layer where that is better", () => {
@@ -138,7 +177,8 @@ describe("claims", () => {
   });
 
   it("of radii are about ranges", () => {
-    const status = (limit: number): string => verdictOf(claim({ kind: "radius", from: features, to: features, limit }), () => analysis).status;
+    const status = (limit: number): string =>
+      verdictOf(claim({ kind: "radius", from: features, to: features, limit }), () => analysis).status;
     expect(status(2.0000001)).toBe("proven");
     expect(status(1.99)).toBe("refused");
   });

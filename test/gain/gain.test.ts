@@ -5,7 +5,10 @@ import { isometry, normal, seeded } from "../rig/matrix.ts";
 import { normOf } from "../rig/search.ts";
 
 const reason: g.Reason = { text: "no rule", path: "a.b", because: [] };
-const bound = fc.oneof(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.constantFrom(0, 1, Infinity, 1e-300, 1e300));
+const bound = fc.oneof(
+  fc.double({ min: 0, max: 1e9, noNaN: true }),
+  fc.constantFrom(0, 1, Infinity, 1e-300, 1e300),
+);
 const gains = fc.array(bound, { minLength: 9, maxLength: 9 }).map((entries) => g.gainOf(entries, reason));
 const shapes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 0, maxLength: 3 });
 
@@ -17,7 +20,9 @@ describe("conversions between norms", () => {
     const oneToken = Float64Array.from({ length: 24 }, (_, i) => (i < 4 ? 1 : 0));
     const k = g.conversion(shape);
     const attained = g.norms.map((p) =>
-      g.norms.map((q) => Math.max(...[oneHot, ones, oneToken].map((v) => normOf(v, shape, q) / normOf(v, shape, p)))),
+      g.norms.map((q) =>
+        Math.max(...[oneHot, ones, oneToken].map((v) => normOf(v, shape, q) / normOf(v, shape, p))),
+      ),
     );
     attained.flat().forEach((ratio, i) => expect(k[i]).toBeCloseTo(ratio, 12));
     attained.flat().forEach((ratio, i) => expect(k[i]).toBeGreaterThanOrEqual(ratio * (1 - 1e-15)));
@@ -74,11 +79,16 @@ describe("a sequence", () => {
         const both = g.through(a, b.entries);
         for (let p = 0; p < 3; p++) {
           for (let r = 0; r < 3; r++) {
-            const ways = [0, 1, 2].map((q) => (a.entries[3 * p + q] === 0 || b.entries[3 * q + r] === 0 ? 0 : a.entries[3 * p + q] * b.entries[3 * q + r]));
+            const ways = [0, 1, 2].map((q) =>
+              a.entries[3 * p + q] === 0 || b.entries[3 * q + r] === 0
+                ? 0
+                : a.entries[3 * p + q] * b.entries[3 * q + r],
+            );
             const x = both.entries[3 * p + r];
             expect(x).not.toBeNaN();
             expect(x).toBeGreaterThanOrEqual(Math.min(...ways) * (1 - 1e-15));
-            if (Math.min(...ways) < Infinity && Math.min(...ways) > 1e-200) expect(x).toBeLessThanOrEqual(Math.min(...ways) * (1 + 1e-15));
+            if (Math.min(...ways) < Infinity && Math.min(...ways) > 1e-200)
+              expect(x).toBeLessThanOrEqual(Math.min(...ways) * (1 + 1e-15));
           }
         }
       }),
@@ -88,7 +98,8 @@ describe("a sequence", () => {
     const random = seeded(11);
     const a = isometry(5, 5, random, 2);
     const b = isometry(5, 5, random, 0.5);
-    const map = (m: number[]) => g.closed({ l2: m === a ? 2 : 0.5, token: m === a ? 2 : 0.5 }, [3, 5], [3, 5]);
+    const map = (m: number[]) =>
+      g.closed({ l2: m === a ? 2 : 0.5, token: m === a ? 2 : 0.5 }, [3, 5], [3, 5]);
     const both = g.through(g.through(g.identity([3, 5]), map(a)), map(b));
     expect(g.entry(both, "l2", "l2")).toBe(1);
     expect(g.entry(both, "token", "token")).toBe(1);

@@ -15,9 +15,35 @@ function exact(x: number): bigint {
 }
 
 const special = [
-  0, Number.MIN_VALUE, 2 * Number.MIN_VALUE, 2.2250738585072014e-308, 2.225073858507201e-308, 1e-300, 1e-162, 1e-140,
-  1e-139, 1e-17, 2 ** -53, 1 / 3, 0.1, 1 - 2 ** -53, 1, 1 + 2 ** -52, Math.SQRT2, 2, 3, 1 / 12, 1e8, 2 ** 53, 1e139, 1e140,
-  1e154, 1.4e154, 1e300, 1.7e308, Number.MAX_VALUE,
+  0,
+  Number.MIN_VALUE,
+  2 * Number.MIN_VALUE,
+  2.2250738585072014e-308,
+  2.225073858507201e-308,
+  1e-300,
+  1e-162,
+  1e-140,
+  1e-139,
+  1e-17,
+  2 ** -53,
+  1 / 3,
+  0.1,
+  1 - 2 ** -53,
+  1,
+  1 + 2 ** -52,
+  Math.SQRT2,
+  2,
+  3,
+  1 / 12,
+  1e8,
+  2 ** 53,
+  1e139,
+  1e140,
+  1e154,
+  1.4e154,
+  1e300,
+  1.7e308,
+  Number.MAX_VALUE,
 ];
 const plain = fc.double({ min: 0, max: 1e6, noNaN: true });
 /** Any magnitude equally likely: uniform bits. */
@@ -26,7 +52,11 @@ const anyBits = fc.bigInt({ min: 0n, max: 0x7fefffffffffffffn }).map((bits) => {
   view.setBigUint64(0, bits);
   return view.getFloat64(0);
 });
-const ordinary = fc.oneof(plain, fc.double({ min: 0.5, max: 2, noNaN: true }), fc.integer({ min: 0, max: 4096 }));
+const ordinary = fc.oneof(
+  plain,
+  fc.double({ min: 0.5, max: 2, noNaN: true }),
+  fc.integer({ min: 0, max: 4096 }),
+);
 const positive = fc.oneof(ordinary, anyBits, fc.constantFrom(...special));
 const signed = fc.tuple(positive, fc.boolean()).map(([x, minus]) => (minus ? -x : x));
 
@@ -38,7 +68,10 @@ function check(result: number, isAtLeast: (r: bigint) => boolean, ordinarySize: 
   if (result === Infinity) return;
   expect(isAtLeast(exact(result))).toBe(true);
   // No more than one step above: the number below must be under the exact value.
-  if (ordinarySize) expect(isAtLeast(exact(up.nextDown(result))) && isAtLeast(exact(up.nextDown(up.nextDown(result))))).toBe(false);
+  if (ordinarySize)
+    expect(isAtLeast(exact(up.nextDown(result))) && isAtLeast(exact(up.nextDown(up.nextDown(result))))).toBe(
+      false,
+    );
 }
 const usual = (...xs: number[]): boolean => xs.every((x) => x > 1e-130 && x < 1e130);
 
@@ -199,7 +232,10 @@ describe("stored numbers", () => {
         expect(Math.fround(f)).toBe(f);
         expect(Math.abs(f)).toBeLessThanOrEqual(Math.abs(x));
         const nearest = Math.fround(x);
-        if (Number.isFinite(nearest)) expect(Math.abs(nearest - f)).toBeLessThanOrEqual(Math.max(Math.abs(nearest) * 2 ** -22, 2 ** -149));
+        if (Number.isFinite(nearest))
+          expect(Math.abs(nearest - f)).toBeLessThanOrEqual(
+            Math.max(Math.abs(nearest) * 2 ** -22, 2 ** -149),
+          );
       }),
       runs,
     );

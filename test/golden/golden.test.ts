@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { table } from "../../src/diagnostics/table.ts";
-import { buildCommand, goldenCases, runAll } from "./run.ts";
+import { goldenCases, runAll } from "./run.ts";
 
 const cases = goldenCases();
 const folder = join(import.meta.dirname, "..");
@@ -12,7 +12,7 @@ const tests = readdirSync(folder, { recursive: true, encoding: "utf8" })
 let results = new Map<string, string>();
 
 beforeAll(async () => {
-  results = await runAll(buildCommand(), cases);
+  results = await runAll(cases);
 }, 240_000);
 
 describe("the command line", () => {

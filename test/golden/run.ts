@@ -6,14 +6,12 @@
  * code, standard output, standard error. `npm test -- -u` writes it anew. A file named `_NAME.lips` is no case: others
  * import it.
  */
-import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { execFile } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { command } from "../cli/run.ts";
 
 import { sizeLimit } from "../../src/syntax/parse.ts";
-
-const root = join(import.meta.dirname, "..", "..");
 
 export interface GoldenCase {
   /** Path below test/golden, without the ending. */
@@ -41,22 +39,8 @@ function words(line: string): string[] {
   return line.trim().split(/\s+/);
 }
 
-/** Compiles the sources as they are now, and gives the path of the command. */
-export function buildCommand(): string {
-  const out = join(root, "node_modules", ".cache", "lipsc-golden");
-  mkdirSync(out, { recursive: true });
-  const require = createRequire(import.meta.url);
-  const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
-  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", join(out, "dist")], { stdio: "inherit" });
-  cpSync(join(root, "src", "std"), join(out, "dist", "src", "std"), { recursive: true });
-  // A file that is too large to be read; cases name it.
-  writeFileSync(join(out, "large.lips"), `lips 1\n${"// nothing\n".repeat(sizeLimit / 10)}`);
-  writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }));
-  return join(out, "dist", "src", "cli", "main.js");
-}
-
 /** What a run printed, as the `.out` files hold it. */
-export function runCase(command: string, { args, folder }: GoldenCase): Promise<string> {
+export function runCase({ args, folder }: GoldenCase): Promise<string> {
   const env = { ...process.env, NO_COLOR: "1", COLUMNS: "100" };
   return new Promise((resolve) => {
     execFile(process.execPath, [command, ...args], { cwd: folder, env, maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => {
@@ -68,11 +52,11 @@ export function runCase(command: string, { args, folder }: GoldenCase): Promise<
 }
 
 /** Runs all cases, a few at a time. */
-export async function runAll(command: string, cases: readonly GoldenCase[]): Promise<Map<string, string>> {
+export async function runAll(cases: readonly GoldenCase[]): Promise<Map<string, string>> {
   const results = new Map<string, string>();
   const waiting = [...cases];
   const work = async (): Promise<void> => {
-    for (let next = waiting.pop(); next; next = waiting.pop()) results.set(next.name, await runCase(command, next));
+    for (let next = waiting.pop(); next; next = waiting.pop()) results.set(next.name, await runCase(next));
   };
   await Promise.all([work(), work(), work()]);
   return results;

@@ -13,7 +13,8 @@ export function singularValues(data: ArrayLike<number>, rows: number, columns: n
   const transpose = rows < columns;
   const count = transpose ? rows : columns;
   const length = transpose ? columns : rows;
-  const at = (vector: number, i: number): number => (transpose ? data[vector * columns + i] : data[i * columns + vector]);
+  const at = (vector: number, i: number): number =>
+    transpose ? data[vector * columns + i] : data[i * columns + vector];
   const vectors = Array.from({ length: count }, (_, v) => Float64Array.from({ length }, (_, i) => at(v, i)));
   for (let sweep = 0; sweep < 60; sweep++) {
     let largest = 0;
@@ -46,7 +47,17 @@ export function factsOfEntries(shape: Shape, data: ArrayLike<number> | undefined
   if (data === undefined) {
     const why = { text: "the test gives no entries", path: null, because: [] };
     const no = Infinity;
-    return { spectral: no, frobenius: no, rowSum: no, rowNorm: no, maxAbs: no, low: -no, high: no, values: null, why };
+    return {
+      spectral: no,
+      frobenius: no,
+      rowSum: no,
+      rowNorm: no,
+      maxAbs: no,
+      low: -no,
+      high: no,
+      values: null,
+      why,
+    };
   }
   const [rows = 1, ...rest] = shape;
   const columns = rest.reduce((a, b) => a * b, 1);
@@ -84,7 +95,8 @@ export function isometry(rows: number, columns: number, random: () => number, sc
   }
   const out = new Array<number>(rows * columns);
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[r * columns + c] = scale * (rows <= columns ? basis[r][c] : basis[c][r]);
+    for (let c = 0; c < columns; c++)
+      out[r * columns + c] = scale * (rows <= columns ? basis[r][c] : basis[c][r]);
   }
   return out;
 }

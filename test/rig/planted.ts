@@ -47,9 +47,10 @@ export const slack = 1e-11;
 export function expectSound(sketch: Sketch, q: Question & { readonly attained: number }): number {
   const bound = boundOf(sketch, q);
   expect(bound).not.toBeNaN();
-  expect(bound, `${q.normIn}→${q.normOut ?? q.normIn}: bound ${bound} < attained ${q.attained}`).toBeGreaterThanOrEqual(
-    q.attained * (1 - slack),
-  );
+  expect(
+    bound,
+    `${q.normIn}→${q.normOut ?? q.normIn}: bound ${bound} < attained ${q.attained}`,
+  ).toBeGreaterThanOrEqual(q.attained * (1 - slack));
   return bound;
 }
 
@@ -57,9 +58,14 @@ export function expectSound(sketch: Sketch, q: Question & { readonly attained: n
  * The bound equals the known norm within rounding, and the mutation of `layer`'s rule (every gain it gives lowered by
  * one part in a million) is caught by the same comparison.
  */
-export function expectTight(sketch: Sketch, q: Question & { readonly truth: number; readonly layer: string }): void {
+export function expectTight(
+  sketch: Sketch,
+  q: Question & { readonly truth: number; readonly layer: string },
+): void {
   const bound = expectSound(sketch, { ...q, attained: q.truth });
-  expect(bound, `bound ${bound} is not tight: the truth is ${q.truth}`).toBeLessThanOrEqual(q.truth * (1 + slack));
+  expect(bound, `bound ${bound} is not tight: the truth is ${q.truth}`).toBeLessThanOrEqual(
+    q.truth * (1 + slack),
+  );
   const lowered = boundOf(sketch, { ...q, layers: mutant(q.layer) });
   expect(lowered, "the lowered rule passes the test").toBeLessThan(q.truth * (1 - slack));
 }

@@ -39,10 +39,22 @@ describe("adversarial search", () => {
       expect(found.attained).toBeLessThanOrEqual(truth * (1 + 1e-12));
       expect(found.attained).toBeGreaterThan(truth * (1 - 1e-3));
       const [fx, fy] = [found.x, found.y].map((p) => run(sketch, new Map([[x, p]]), y));
-      const apart = normOf(found.y.map((v, i) => v - found.x[i]), [3, 4], norm);
-      expect(normOf(fy.map((v, i) => v - fx[i]), [3, 6], norm) / apart).toBeCloseTo(found.attained, 6);
+      const apart = normOf(
+        found.y.map((v, i) => v - found.x[i]),
+        [3, 4],
+        norm,
+      );
+      expect(
+        normOf(
+          fy.map((v, i) => v - fx[i]),
+          [3, 6],
+          norm,
+        ) / apart,
+      ).toBeCloseTo(found.attained, 6);
     }
-    const rowSum = Math.max(...[0, 1, 2, 3, 4, 5].map((r) => data.slice(4 * r, 4 * r + 4).reduce((s, v) => s + Math.abs(v), 0)));
+    const rowSum = Math.max(
+      ...[0, 1, 2, 3, 4, 5].map((r) => data.slice(4 * r, 4 * r + 4).reduce((s, v) => s + Math.abs(v), 0)),
+    );
     const found = search(sketch, { from: x, to: y, normIn: "linf", steps: 300 });
     expect(found.attained).toBeLessThanOrEqual(rowSum * (1 + 1e-12));
     expect(found.attained).toBeGreaterThan(rowSum * 0.98);

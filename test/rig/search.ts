@@ -106,7 +106,11 @@ function lowerNodes(
 }
 
 /** A sketch as a function on one sample: values of `from` in, values of `to` out, in float64. */
-export function run(sketch: Sketch, feeds: ReadonlyMap<ValueId, ArrayLike<number>>, to: ValueId): Float64Array {
+export function run(
+  sketch: Sketch,
+  feeds: ReadonlyMap<ValueId, ArrayLike<number>>,
+  to: ValueId,
+): Float64Array {
   const model = sketch.model();
   const builder = new Builder();
   const known = new Map<ValueId, Tensor>();
@@ -205,18 +209,32 @@ function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found 
     });
     for (let b = 0; b < batch; b++) {
       const [xb, yb] = [row(x, b, count), row(y, b, count)];
-      const apart = normOf(yb.map((v, i) => v - xb[i]), shape, normIn);
+      const apart = normOf(
+        yb.map((v, i) => v - xb[i]),
+        shape,
+        normIn,
+      );
       const [p, q] = [row(out.fx.data, b, outCount), row(out.fy.data, b, outCount)];
-      const moved = normOf(q.map((v, i) => v - p[i]), outShape, normOut);
+      const moved = normOf(
+        q.map((v, i) => v - p[i]),
+        outShape,
+        normOut,
+      );
       const attained = (moved - roundingOf(p, q)) / apart;
       if (attained > best.attained) best = { attained, x: xb.slice(), y: yb.slice() };
     }
     const slow = rate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
     const [dx, dy] = [out.d0.data, out.d1.data];
     // The points move together by the sum of both slopes, and apart by the second one.
-    climbX(dx.map((d, i) => d + dy[i]), (i) => slow * Math.max(size, Math.abs(x[i])));
+    climbX(
+      dx.map((d, i) => d + dy[i]),
+      (i) => slow * Math.max(size, Math.abs(x[i])),
+    );
     for (let b = 0; b < batch; b++) tangent(row(dy, b, count), row(delta, b, count), shape, normIn);
-    climbDelta(dy, (i) => (4 * slow * distance[Math.floor(i / count)]) / (normIn === "linf" ? 1 : Math.sqrt(count)));
+    climbDelta(
+      dy,
+      (i) => (4 * slow * distance[Math.floor(i / count)]) / (normIn === "linf" ? 1 : Math.sqrt(count)),
+    );
     climbWeights.forEach((climb, j) => climb(out[`d${2 + j}`].data, () => slow));
     settle();
   }
@@ -310,7 +328,8 @@ function keepSpectral(sketch: Sketch): (index: number, data: Float64Array) => vo
   return (index, data) => {
     const { shape, facts } = sketch.weights[index];
     const allowed = facts?.spectral;
-    if (allowed === undefined) throw new Error(`weight ${index} is searched, but the sketch states no spectral norm`);
+    if (allowed === undefined)
+      throw new Error(`weight ${index} is searched, but the sketch states no spectral norm`);
     const [rows = 1, ...rest] = shape;
     const norm = spectralNorm(data, rows, sizeOf(rest));
     if (norm > allowed) for (let i = 0; i < data.length; i++) data[i] *= allowed / norm;

@@ -59,7 +59,9 @@ export class Sketch {
   /** A node that is not part of the model's own list: for bodies of Scan and Fixpoint. */
   loose(node: SketchNode): Node {
     const outputs = (node.outputs ?? [this.values[node.inputs[0]].shape]).map((shape) => this.value(shape));
-    const weights = Object.fromEntries(Object.entries(node.weights ?? {}).map(([name, w]) => [name, this.weight(w)]));
+    const weights = Object.fromEntries(
+      Object.entries(node.weights ?? {}).map(([name, w]) => [name, this.weight(w)]),
+    );
     return {
       layer: node.layer,
       path: `${node.layer.toLowerCase()}_${this.nodes.length}`,

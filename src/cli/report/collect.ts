@@ -52,10 +52,22 @@ export function collect(model: Model): ModelReport {
 
 /** A model with an unknown number holds a stand-in for it: nothing is proven of it. */
 function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): ModelReport {
-  const why: Reason = { text: "the model holds a number that `solve` has not found yet", path: null, because: [] };
+  const why: Reason = {
+    text: "the model holds a number that `solve` has not found yet",
+    path: null,
+    because: [],
+  };
   const upper = new Array<number>(9).fill(Infinity);
-  const matrices = phases.flatMap((phase) => matricesOf(analysisOf(phase), phase).map((matrix) => ({ ...matrix, upper, why })));
-  const verdicts = model.claims.map((claim): Verdict => ({ claim, status: "open", upper: Infinity, why, exceeded: false }));
+  const matrices = phases.flatMap((phase) =>
+    matricesOf(analysisOf(phase), phase).map((matrix) => ({ ...matrix, upper, why })),
+  );
+  const verdicts = model.claims.map((claim): Verdict => ({
+    claim,
+    status: "open",
+    upper: Infinity,
+    why,
+    exceeded: false,
+  }));
   return { ...costsOf(model), matrices, verdicts, analysisOf };
 }
 
@@ -72,7 +84,15 @@ function matricesOf(analysis: Analysis, phase: Matrix["phase"]): Matrix[] {
     return outputs.map((output) => {
       const gain = gains.gain(output.value);
       const upper = norms.flatMap((p) => norms.map((q) => entry(gain, p, q)));
-      return { phase, from: input.name, to: output.name, source: input.value, target: output.value, upper, why: gain.why };
+      return {
+        phase,
+        from: input.name,
+        to: output.name,
+        source: input.value,
+        target: output.value,
+        upper,
+        why: gain.why,
+      };
     });
   });
 }
@@ -90,9 +110,31 @@ export function lineOf(span: Span, sources: Sources): number {
   return source ? positionAt(source, span.start).line : 0;
 }
 
-/** The place of a node in the model's own file: where it is written, or the call that led into another file. */
+/**
+ * The place of a node that its reader knows best: in the model's own file where it is written there, or the call that led
+ * out of it; else the first place outside of the standard library.
+ */
 export function placeIn(node: Node, model: Model): Span {
-  return [node.span, ...node.calls].find((span) => span.file === model.file) ?? node.span;
+  const places = [node.span, ...node.calls];
+  const own = places.find((span) => span.file === model.file);
+  return own ?? places.find((span) => !span.file.startsWith("std/")) ?? node.span;
+}
+
+/** The file in which the model's layers are written: another one than its own for a variant of an imported model. */
+export function homeOf(model: Model): string {
+  return model.nodes.length > 0 ? placeIn(model.nodes[0], model).file : model.file;
+}
+
+/** ` (lines of lipsformer-swin.lips)`, where tables leave the name of that file out. */
+export function homeNote(model: Model): string {
+  const home = homeOf(model);
+  return home === model.file ? "" : ` (lines of ${home})`;
+}
+
+/** `line 9`, or `lipsformer-swin.lips line 9` for another file than `home`. */
+export function lineText(span: Span, home: string, sources: Sources): string {
+  const line = `line ${lineOf(span, sources)}`;
+  return span.file === home ? line : `${span.file.split("/").at(-1)} ${line}`;
 }
 
 /** Spans of nodes and weights by path: reasons name paths. */
@@ -101,7 +143,9 @@ export function spansOf(model: Model): ReadonlyMap<string, Span> {
   for (const weight of model.weights) spans.set(weight.path, weight.span);
   const visit = (nodes: Model["nodes"]): void => {
     for (const node of nodes) {
-      spans.set(node.path, placeIn(node, model));
+      const place = placeIn(node, model);
+      spans.set(node.path, place);
+      for (const weight of Object.values(node.weights)) spans.set(model.weights[weight].path, place);
       if (node.body) visit(node.body.nodes);
     }
   };
@@ -109,21 +153,23 @@ export function spansOf(model: Model): ReadonlyMap<string, Span> {
   return spans;
 }
 
-/** `line 16`, `line 16, 12 times`, `lines 16 and 20, 24 times in all`. */
-export function placesOf(paths: readonly string[], spans: ReadonlyMap<string, Span>, sources: Sources): string {
+/** `line 16`, `line 16, 12 times`, `line 16, 12 times; line 20`. */
+export function placesOf(
+  paths: readonly string[],
+  model: Model,
+  spans: ReadonlyMap<string, Span>,
+  sources: Sources,
+): string {
   const lines = new Map<string, number>();
   for (const path of paths) {
     const span = spans.get(path);
     if (!span) continue;
-    const at = `${span.file}:${lineOf(span, sources)}`;
+    const at = lineText(span, model.file, sources);
     lines.set(at, (lines.get(at) ?? 0) + 1);
   }
-  const files = new Set([...lines.keys()].map((at) => at.slice(0, at.lastIndexOf(":"))));
-  const shown = [...lines].slice(0, 3).map(([at, count]) => {
-    const line = at.slice(at.lastIndexOf(":") + 1);
-    const place = files.size > 1 ? `${at.slice(0, at.lastIndexOf(":"))} line ${line}` : `line ${line}`;
-    return count > 1 ? `${place}, ${count} times` : place;
-  });
+  const shown = [...lines]
+    .slice(0, 3)
+    .map(([place, count]) => (count > 1 ? `${place}, ${count} times` : place));
   if (lines.size > 3) shown.push(`${lines.size - 3} more lines`);
   return shown.join("; ");
 }

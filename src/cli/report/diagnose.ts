@@ -6,7 +6,7 @@ import { overflowed, type Reason } from "../../gain/gain.ts";
 import { fixesOf, linksOf } from "../../gain/reasons.ts";
 import type { Model, Node, Norm, ValueId } from "../../model/model.ts";
 import type { Span } from "../../text/source.ts";
-import { lineOf, placeIn, placesOf, spansOf, type ModelReport, type Sources } from "./collect.ts";
+import { lineOf, lineText, placeIn, placesOf, spansOf, type ModelReport, type Sources } from "./collect.ts";
 import { showBound, showFactor, showLimit, showShape } from "./numbers.ts";
 
 /** A chain names at most so many links. */
@@ -16,7 +16,11 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
   const { model, verdicts } = report;
   if (model.solve) {
     const { low, high, span } = model.solve;
-    diagnostics.report("solve-not-available", span, { model: model.name, low: showLimit(low), high: showLimit(high) });
+    diagnostics.report("solve-not-available", span, {
+      model: model.name,
+      low: showLimit(low),
+      high: showLimit(high),
+    });
     return;
   }
   const spans = spansOf(model);
@@ -27,7 +31,9 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
     byClause.set(key, [...(byClause.get(key) ?? []), verdict]);
   }
   for (const group of byClause.values()) {
-    const failed = group.filter((v) => v.status !== "proven").sort((a, b) => (a.upper === b.upper ? 0 : a.upper > b.upper ? -1 : 1));
+    const failed = group
+      .filter((v) => v.status !== "proven")
+      .sort((a, b) => (a.upper === b.upper ? 0 : a.upper > b.upper ? -1 : 1));
     if (failed.length > 0) tellVerdict(failed[0], report, sources, spans, diagnostics);
   }
   const refused = verdicts.some((v) => v.status === "refused");
@@ -36,7 +42,12 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
     const input = model.inputs.find((i) => i.value === matrix.source);
     if (input?.domain.kind === "tokens") continue;
     const chain = chainOf(matrix.why, matrix.source, matrix.target, report, sources, spans);
-    diagnostics.report("no-bound", model.span, { from: matrix.from, to: matrix.to, chain }, { help: helpOf(matrix.why) });
+    diagnostics.report(
+      "no-bound",
+      model.span,
+      { from: matrix.from, to: matrix.to, chain },
+      { help: helpOf(matrix.why) },
+    );
   }
   tellEpsilons(report, diagnostics);
   // A refused claim has told the chain already.
@@ -45,7 +56,13 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
 
 type Spans = ReadonlyMap<string, Span>;
 
-function tellVerdict(verdict: Verdict, report: ModelReport, sources: Sources, spans: Spans, diagnostics: Diagnostics): void {
+function tellVerdict(
+  verdict: Verdict,
+  report: ModelReport,
+  sources: Sources,
+  spans: Spans,
+  diagnostics: Diagnostics,
+): void {
   const { claim, upper, why, exceeded } = verdict;
   const { model } = report;
   const limit = showLimit(claim.limit);
@@ -59,7 +76,9 @@ function tellVerdict(verdict: Verdict, report: ModelReport, sources: Sources, sp
     return;
   }
   if (exceeded) {
-    const [caution] = cautionsOf(report).filter(({ why }) => fixesOf(why).some((fix) => fix.startsWith("values:")));
+    const [caution] = cautionsOf(report).filter(({ why }) =>
+      fixesOf(why).some((fix) => fix.startsWith("values:")),
+    );
     if (caution && claim.kind !== "radius") {
       const chain = chainOf(caution.why, claim.from, claim.to, report, sources, spans);
       const names = { from: claim.fromName, to: claim.toName, limit, upper: showBound(upper), chain };
@@ -67,12 +86,20 @@ function tellVerdict(verdict: Verdict, report: ModelReport, sources: Sources, sp
       return;
     }
     const causes = claim.kind === "radius" ? [] : largestCauses(verdict, report, sources);
-    diagnostics.report("claim-fails", claim.span, { what: claim.kind, upper: showBound(upper), limit, causes });
+    diagnostics.report("claim-fails", claim.span, {
+      what: claim.kind,
+      upper: showBound(upper),
+      limit,
+      causes,
+    });
     return;
   }
   const target = model.values[claim.to];
   if (claim.kind === "margin" && target.shape.slice(0, -1).some((n) => n !== 1)) {
-    diagnostics.report("margin-of-tokens", claim.span, { name: claim.toName, shape: showShape(target.shape, target.axes) });
+    diagnostics.report("margin-of-tokens", claim.span, {
+      name: claim.toName,
+      shape: showShape(target.shape, target.axes),
+    });
     return;
   }
   const reason = why ?? { text: "the bound is not a number", path: null, because: [] };
@@ -83,7 +110,9 @@ function tellVerdict(verdict: Verdict, report: ModelReport, sources: Sources, sp
     return;
   }
   if (claim.kind === "radius") {
-    const chain = linksOf(reason).slice(0, longest).map((link) => sentence(link.text, placesOf(link.paths, spans, sources)));
+    const chain = linksOf(reason)
+      .slice(0, longest)
+      .map((link) => sentence(link.text, placesOf(link.paths, report.model, spans, sources)));
     diagnostics.report("radius-fails", claim.span, { name: claim.toName, limit, chain });
     return;
   }
@@ -101,13 +130,29 @@ function tellVerdict(verdict: Verdict, report: ModelReport, sources: Sources, sp
 }
 
 /** Reasons in order, then how the unbounded value reaches the target. */
-function chainOf(why: Reason, from: ValueId, to: ValueId, report: ModelReport, sources: Sources, spans: Spans): string[] {
+function chainOf(
+  why: Reason,
+  from: ValueId,
+  to: ValueId,
+  report: ModelReport,
+  sources: Sources,
+  spans: Spans,
+): string[] {
   const links = linksOf(why);
-  const chain = links.slice(0, longest).map((link) => sentence(link.text, placesOf(link.paths, spans, sources)));
+  const chain = links
+    .slice(0, longest)
+    .map((link) => sentence(link.text, placesOf(link.paths, report.model, spans, sources)));
   if (links.length > longest) chain.push(`and ${links.length - longest} more`);
-  const first = links.flatMap((link) => link.paths).map((path) => report.model.nodes.find((n) => n.path === path)).find((n) => n);
-  const name = (id: ValueId): string => report.model.taps.find((tap) => tap.value === id)?.name ?? "the output";
-  const target = first && !first.outputs.includes(to) ? `it reaches \`${name(to)}\` through ${routeOf(first.outputs[0], to, report)}` : null;
+  const first = links
+    .flatMap((link) => link.paths)
+    .map((path) => report.model.nodes.find((n) => n.path === path))
+    .find((n) => n);
+  const name = (id: ValueId): string =>
+    report.model.taps.find((tap) => tap.value === id)?.name ?? "the output";
+  const target =
+    first && !first.outputs.includes(to)
+      ? `it reaches \`${name(to)}\` through ${routeOf(first.outputs[0], to, report)}`
+      : null;
   void from;
   return target ? [...chain, target] : chain;
 }
@@ -122,7 +167,10 @@ function routeOf(value: ValueId, to: ValueId, report: ModelReport): string {
     route.push(node.layer);
     at = node.outputs[0];
   }
-  const shown = route.slice(0, 3).map((layer) => `\`${layer}\``).join(", ");
+  const shown = route
+    .slice(0, 3)
+    .map((layer) => `\`${layer}\``)
+    .join(", ");
   return route.length > 3 ? `${shown} and ${route.length - 3} more layers` : shown;
 }
 
@@ -135,7 +183,8 @@ function helpOf(why: Reason): string {
   if (linksOf(why).every((link) => link.text === overflowed.text)) {
     return "smaller factors: `CenterNorm` in place of LayerNorm, a smaller tau, a larger eps, a smaller alpha";
   }
-  if (fixes.length === 0) return "a layer with a proven rule in its place; the table of layers is in docs/gains.md";
+  if (fixes.length === 0)
+    return "a layer with a proven rule in its place; the table of layers is in docs/gains.md";
   return fixes.map((fix) => `\`${fix}\``).join(", or ");
 }
 
@@ -145,7 +194,13 @@ function largestCauses(verdict: Verdict, report: ModelReport, sources: Sources):
   if (claim.phase === "checkpoint") return [];
   const plain = (norm: Norm | "rms"): Norm => (norm === "rms" ? "token" : norm);
   const normOut = claim.kind === "margin" ? "l2" : plain(claim.normOut);
-  const { causes } = spineOf(report.analysisOf(claim.phase), claim.from, claim.to, plain(claim.normIn), normOut);
+  const { causes } = spineOf(
+    report.analysisOf(claim.phase),
+    claim.from,
+    claim.to,
+    plain(claim.normIn),
+    normOut,
+  );
   return byLine(causes, report.model, sources)
     .filter((row) => row.product > 1)
     .slice(0, 3)
@@ -165,10 +220,15 @@ export interface LineCause {
 }
 
 /** Largest product first. */
-export function byLine(causes: readonly Cause[], model: Model, sources: Sources): readonly LineCause[] {
+export function byLine(
+  causes: readonly Cause[],
+  model: Model,
+  sources: Sources,
+  home = model.file,
+): readonly LineCause[] {
   const rows = new Map<string, Cause[]>();
   for (const cause of causes) {
-    const key = `${cause.node ? placeText(cause.node, model, sources) : "the input"}|${cause.rule}`;
+    const key = `${cause.node ? placeText(cause.node, model, sources, home) : "the input"}|${cause.rule}`;
     rows.set(key, [...(rows.get(key) ?? []), cause]);
   }
   return [...rows]
@@ -187,11 +247,13 @@ export function byLine(causes: readonly Cause[], model: Model, sources: Sources)
 }
 
 /** `line 9`; `line 9, called in 14` for a block's layer; the calling line for a layer of another file. */
-export function placeText(node: Node, model: Model, sources: Sources): string {
+export function placeText(node: Node, model: Model, sources: Sources, home: string): string {
   const place = placeIn(node, model);
-  const line = `line ${lineOf(place, sources)}`;
+  const line = lineText(place, home, sources);
   const [call] = node.calls;
-  return place === node.span && node.calls.length > 1 && call.file === model.file ? `${line}, called in ${lineOf(call, sources)}` : line;
+  return place === node.span && node.calls.length > 1 && call.file === place.file
+    ? `${line}, called in ${lineOf(call, sources)}`
+    : line;
 }
 
 /** Layers that divide by a length guarded by an ε alone. */
@@ -211,7 +273,11 @@ function tellEpsilons(report: ModelReport, diagnostics: Diagnostics): void {
   for (const { layer, eps, spans } of groups.values()) {
     const [first, ...others] = spans;
     const related = others.map((span) => ({ span, message: "and here" }));
-    const names = { layer, eps: showLimit(Number(eps.toPrecision(6))), factor: showFactor(1 / Math.sqrt(eps)) };
+    const names = {
+      layer,
+      eps: showLimit(Number(eps.toPrecision(6))),
+      factor: showFactor(1 / Math.sqrt(eps)),
+    };
     diagnostics.report("layernorm-epsilon", first, names, { related });
   }
 }
@@ -221,7 +287,11 @@ function cautionsOf(report: ModelReport): { why: Reason; span: Span }[] {
   const byText = new Map<string, { because: Reason[]; span: Span; text: string }>();
   for (const [node, caution] of report.analysisOf("init").cautions) {
     if (throughEps.has(node.layer)) continue;
-    const known = byText.get(caution.text) ?? { because: [], span: placeIn(node, report.model), text: caution.text };
+    const known = byText.get(caution.text) ?? {
+      because: [],
+      span: placeIn(node, report.model),
+      text: caution.text,
+    };
     known.because.push(caution);
     byText.set(caution.text, known);
   }
@@ -234,7 +304,9 @@ function cautionsOf(report: ModelReport): { why: Reason; span: Span }[] {
 
 function tellCautions(report: ModelReport, sources: Sources, spans: Spans, diagnostics: Diagnostics): void {
   for (const { why, span } of cautionsOf(report)) {
-    const chain = linksOf(why).map((link) => sentence(link.text, placesOf(link.paths, spans, sources)));
+    const chain = linksOf(why).map((link) =>
+      sentence(link.text, placesOf(link.paths, report.model, spans, sources)),
+    );
     diagnostics.report("weak-bound", span, { chain }, { help: helpOf(why) });
   }
 }

@@ -1,7 +1,7 @@
 /** `check --explain-bound`: the waterfall from the input to the output, and cosine attention beside the paper's theorem. */
 import { spineOf, type Cause } from "../../gain/causes.ts";
 import type { Model } from "../../model/model.ts";
-import type { Matrix, ModelReport, Sources } from "./collect.ts";
+import { homeNote, homeOf, type Matrix, type ModelReport, type Sources } from "./collect.ts";
 import { placeText } from "./diagnose.ts";
 import { showBound, showFactor } from "./numbers.ts";
 import { tabulate, type Paint } from "./table.ts";
@@ -19,7 +19,13 @@ export function explainBound(report: ModelReport, sources: Sources, paint: Paint
 
 /** One line per layer of the spine: the bound so far, the layer's factor, and what dominates in its branches. */
 function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint: Paint): string[] {
-  const { causes, bound } = spineOf(report.analysisOf(matrix.phase), matrix.source, matrix.target, "l2", "l2");
+  const { causes, bound } = spineOf(
+    report.analysisOf(matrix.phase),
+    matrix.source,
+    matrix.target,
+    "l2",
+    "l2",
+  );
   let sofar = 1;
   const steps = causes.map((cause) => ({ cause, sofar: (sofar *= cause.factor) }));
   const most = Math.max(...steps.map((step) => Math.abs(Math.log10(step.sofar))), 1e-9);
@@ -31,11 +37,18 @@ function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint:
     "▇".repeat(Math.round((bar * Math.max(0, Math.log10(reached))) / most)),
     inside(cause),
   ]);
-  const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${matrix.phase === "init" ? "at init" : "always"}: ${showBound(bound)}`;
+  const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${matrix.phase === "init" ? "at init" : "always"}: ${showBound(bound)}${homeNote(report.model)}`;
   const head = ["so far", "factor", "rule", "line", "log scale", "largest in its branch"];
   const [first, ...lines] = tabulate(
     [head, ...rows],
-    [{ align: "right" }, { align: "left" }, { align: "left", most: 28 }, { align: "left" }, { align: "left" }, { align: "left", most: 44 }],
+    [
+      { align: "right" },
+      { align: "left" },
+      { align: "left", most: 28 },
+      { align: "left", most: 30 },
+      { align: "left" },
+      { align: "left", most: 44 },
+    ],
   );
   return [paint("bold", title), paint("dim", first), ...lines];
 }
@@ -46,13 +59,25 @@ interface Step {
 }
 
 /** Neighbours with the same rule, line and factor are one row. */
-function fold(steps: readonly Step[], model: Model, sources: Sources): { cause: Cause; times: number; sofar: number; line: string }[] {
+function fold(
+  steps: readonly Step[],
+  model: Model,
+  sources: Sources,
+): { cause: Cause; times: number; sofar: number; line: string }[] {
   const rows: { cause: Cause; times: number; sofar: number; line: string }[] = [];
   for (const { cause, sofar } of steps) {
     if (cause.factor === 1) continue;
-    const line = cause.node ? placeText(cause.node, model, sources).replace("line ", "").replace("called in ", "by ") : "";
+    const line = cause.node
+      ? placeText(cause.node, model, sources, homeOf(model))
+          .replace(/line (?=\d)/, "")
+          .replace("called in ", "by ")
+      : "";
     const last = rows.at(-1);
-    const same = last && last.line === line && last.cause.rule === cause.rule && Math.abs(last.cause.factor / cause.factor - 1) < 1e-9;
+    const same =
+      last &&
+      last.line === line &&
+      last.cause.rule === cause.rule &&
+      Math.abs(last.cause.factor / cause.factor - 1) < 1e-9;
     if (same) {
       last.times++;
       last.sofar = sofar;

@@ -59,11 +59,11 @@ function attentionTable(model: Model, node: Node): number {
   const heads = typeof node.config.heads === "number" ? node.config.heads : 1;
   const [q, k, v] = node.inputs.map((value) => model.values[value].shape);
   const products =
-     builtIn.get("Attend")?.macs({
-    config: { ...node.config, local: null },
-    shapes: [q, k, v],
-    outputs: [v],
-    step: 0,
-  }) ?? 0;
+    builtIn.get("Attend")?.macs({
+      config: { ...node.config, local: null },
+      shapes: [q, k, v],
+      outputs: [v],
+      step: 0,
+    }) ?? 0;
   return (heads * products) / ((q.at(-1) as number) + (v.at(-1) as number));
 }

@@ -8,7 +8,11 @@ import { causesOf, lineOf, placeIn, placesOf, spansOf, type ModelReport, type So
 
 type Upper = number | "Infinity";
 
-export function checkDocument(reports: readonly ModelReport[], diagnostics: readonly Diagnostic[], sources: Sources): object {
+export function checkDocument(
+  reports: readonly ModelReport[],
+  diagnostics: readonly Diagnostic[],
+  sources: Sources,
+): object {
   return {
     lipsc: version,
     models: reports.map((report) => modelOf(report, sources)),
@@ -25,7 +29,11 @@ export function checkDocument(reports: readonly ModelReport[], diagnostics: read
 
 function modelOf(report: ModelReport, sources: Sources): object {
   const { model, parameters, macs } = report;
-  const value = (name: string, id: number) => ({ name, shape: model.values[id].shape, axes: model.values[id].axes });
+  const value = (name: string, id: number) => ({
+    name,
+    shape: model.values[id].shape,
+    axes: model.values[id].axes,
+  });
   return {
     name: model.name,
     parameters,
@@ -76,7 +84,7 @@ function reasonText(why: Reason, report: ModelReport, sources: Sources): string 
   const spans = spansOf(report.model);
   return linksOf(why)
     .map((link) => {
-      const places = placesOf(link.paths, spans, sources);
+      const places = placesOf(link.paths, report.model, spans, sources);
       return places === "" ? link.text : `${link.text} (${places})`;
     })
     .join("; ");

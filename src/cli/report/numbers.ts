@@ -36,7 +36,9 @@ export function showFactor(x: number): string {
 /** A number as the spec writes it: the stored one may lie a rounding below. */
 export function showLimit(x: number): string {
   const near = Number(x.toPrecision(12));
-  return Math.abs(near) >= 1e6 || (near !== 0 && Math.abs(near) < 1e-3) ? near.toExponential().replace("e+", "e") : String(near);
+  return Math.abs(near) >= 1e6 || (near !== 0 && Math.abs(near) < 1e-3)
+    ? near.toExponential().replace("e+", "e")
+    : String(near);
 }
 
 /** 30 908 578 */

@@ -31,12 +31,21 @@ export function paperComparison(report: ModelReport, sources: Sources, paint: Pa
   ];
 }
 
-function fold(compared: readonly PaperComparison[], sources: Sources): { one: PaperComparison; count: number; place: string }[] {
+function fold(
+  compared: readonly PaperComparison[],
+  sources: Sources,
+): { one: PaperComparison; count: number; place: string }[] {
   const rows: { one: PaperComparison; count: number; place: string }[] = [];
   for (const one of compared) {
     const { span } = one.node;
     const place = `${span.file} line ${lineOf(span, sources)}`;
-    const same = rows.find((row) => row.place === place && row.one.tokens === one.tokens && row.one.paper === one.paper && row.one.ours === one.ours);
+    const same = rows.find(
+      (row) =>
+        row.place === place &&
+        row.one.tokens === one.tokens &&
+        row.one.paper === one.paper &&
+        row.one.ours === one.ours,
+    );
     if (same) same.count++;
     else rows.push({ one, count: 1, place });
   }
@@ -46,13 +55,17 @@ function fold(compared: readonly PaperComparison[], sources: Sources): { one: Pa
 /** The l2 bound of the model when every such layer is given the paper's constant, all else by our rules. */
 function wholeModel(report: ModelReport, compared: readonly PaperComparison[]): string[] {
   const { model } = report;
-  const paper = new Analysis(model, "init", { layers: new Map([...layers, ["Attend", withTheorem(model, compared)]]) });
+  const paper = new Analysis(model, "init", {
+    layers: new Map([...layers, ["Attend", withTheorem(model, compared)]]),
+  });
   return report.matrices.flatMap((matrix) => {
     if (matrix.phase !== "init" || !Number.isFinite(matrix.upper[0])) return [];
     const theirs = entry(paper.from(matrix.source).gain(matrix.target), "l2", "l2");
     const log = (x: number): string => Math.log10(x).toFixed(1);
     const them = Number.isFinite(theirs) ? `${showBound(theirs)} (10^${log(theirs)})` : "beyond 1e308";
-    return [`  whole model, ${matrix.from} → ${matrix.to}: ${them} with the paper's constants, ${showBound(matrix.upper[0])} (10^${log(matrix.upper[0])}) ours`];
+    return [
+      `  whole model, ${matrix.from} → ${matrix.to}: ${them} with the paper's constants, ${showBound(matrix.upper[0])} (10^${log(matrix.upper[0])}) ours`,
+    ];
   });
 }
 
@@ -75,7 +88,9 @@ function withTheorem(model: Model, compared: readonly PaperComparison[]): Layer 
           return [paperConstant({ ...one.layer, query, key, value }), Infinity, Infinity];
         });
         const shape = model.values[context.node.outputs[0]].shape;
-        return [{ gain: closeValue(gainOf(entries, q.why, k.why, v.why), shape), rule: "the paper's theorem" }];
+        return [
+          { gain: closeValue(gainOf(entries, q.why, k.why, v.why), shape), rule: "the paper's theorem" },
+        ];
       },
     },
   };

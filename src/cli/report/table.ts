@@ -15,11 +15,17 @@ export interface Column {
 }
 
 /** Rows as lines; the first row is the head where `head` says so. Two spaces between columns. */
-export function tabulate(rows: readonly (readonly string[])[], columns: readonly Column[], indent = "  "): string[] {
+export function tabulate(
+  rows: readonly (readonly string[])[],
+  columns: readonly Column[],
+  indent = "  ",
+): string[] {
   const cut = rows.map((row) => row.map((cell, i) => shorten(cell, columns[i]?.most)));
   const widths = columns.map((_, i) => Math.max(0, ...cut.map((row) => (row[i] ?? "").length)));
   return cut.map((row) => {
-    const cells = row.map((cell, i) => (columns[i].align === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
+    const cells = row.map((cell, i) =>
+      columns[i].align === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]),
+    );
     return (indent + cells.join("  ")).trimEnd();
   });
 }

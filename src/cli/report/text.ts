@@ -4,7 +4,17 @@ import type { Verdict } from "../../gain/claims.ts";
 import { norms } from "../../gain/gain.ts";
 import { linksOf } from "../../gain/reasons.ts";
 import type { Domain, Phase } from "../../model/model.ts";
-import { lineOf, phases, placesOf, spansOf, type Matrix, type ModelReport, type Sources } from "./collect.ts";
+import {
+  homeNote,
+  homeOf,
+  lineOf,
+  phases,
+  placesOf,
+  spansOf,
+  type Matrix,
+  type ModelReport,
+  type Sources,
+} from "./collect.ts";
 import { byLine } from "./diagnose.ts";
 import { showBound, showBytes, showCount, showFactor, showLarge, showShape } from "./numbers.ts";
 import { stagesOf } from "./stages.ts";
@@ -24,7 +34,12 @@ export function textReport(report: ModelReport, sources: Sources, paint: Paint):
     claims(report, sources, paint),
     ...causes(report, sources, paint),
   ];
-  return sections.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n") + "\n";
+  return (
+    sections
+      .filter((lines) => lines.length > 0)
+      .map((lines) => lines.join("\n"))
+      .join("\n\n") + "\n"
+  );
 }
 
 function heading({ model }: ModelReport, sources: Sources, paint: Paint): string[] {
@@ -64,7 +79,11 @@ function costs({ parameters, macs, batch, activations }: ModelReport, paint: Pai
     ["parameters", showCount(parameters), ""],
     ["MACs", showCount(macs), "multiply-adds of matrix products and convolutions, one sample, inference"],
     ["FLOPs", showCount(2 * macs), "2 per multiply-add"],
-    ["activations", showBytes(activations), `float32 that a training step at batch ${showCount(batch)} keeps: what each layer gives`],
+    [
+      "activations",
+      showBytes(activations),
+      `float32 that a training step at batch ${showCount(batch)} keeps: what each layer gives`,
+    ],
   ].map(([name, number, note]) => [name, number, paint("dim", note)]);
   return tabulate(rows, [{ align: "left" }, { align: "right" }, { align: "left" }]);
 }
@@ -81,7 +100,13 @@ function stages({ model }: ModelReport, paint: Paint): string[] {
   const head = ["stage", "", "gives", "parameters", "MACs"];
   const [first, ...rest] = tabulate(
     [head, ...rows],
-    [{ align: "left", most: 44 }, { align: "right" }, { align: "left" }, { align: "right" }, { align: "right" }],
+    [
+      { align: "left", most: 44 },
+      { align: "right" },
+      { align: "left" },
+      { align: "right" },
+      { align: "right" },
+    ],
   );
   return [paint("dim", first), ...rest];
 }
@@ -90,10 +115,15 @@ function stages({ model }: ModelReport, paint: Paint): string[] {
 function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint): string[][] {
   const spans = spansOf(model);
   const pairs = new Map<string, Matrix[]>();
-  for (const matrix of matrices) pairs.set(`${matrix.from} → ${matrix.to}`, [...(pairs.get(`${matrix.from} → ${matrix.to}`) ?? []), matrix]);
+  for (const matrix of matrices)
+    pairs.set(`${matrix.from} → ${matrix.to}`, [
+      ...(pairs.get(`${matrix.from} → ${matrix.to}`) ?? []),
+      matrix,
+    ]);
   return [...pairs].map(([pair, both]) => {
     const input = model.inputs.find((i) => i.value === both[0].source);
-    if (input?.domain.kind === "tokens") return [`  ${pair}: no gain, \`${input.name}\` holds token ids (claim from an embedded value)`];
+    if (input?.domain.kind === "tokens")
+      return [`  ${pair}: no gain, \`${input.name}\` holds token ids (claim from an embedded value)`];
     const cells = (matrix: Matrix | undefined, row: number): string[] =>
       norms.map((_, j) => (matrix ? showBound(matrix.upper[3 * row + j]) : ""));
     const [init, always] = phases.map((phase) => both.find((m) => m.phase === phase));
@@ -102,7 +132,13 @@ function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint)
       ...norms.map((p, i) => ["from", p, ...cells(init, i), "", ...cells(always, i)]),
     ];
     const align = (a: "left" | "right"): { align: "left" | "right" } => ({ align: a });
-    const lines = tabulate(rows, [align("left"), align("left"), ...["", "", ""].map(() => align("right")), align("left"), ...["", "", ""].map(() => align("right"))]);
+    const lines = tabulate(rows, [
+      align("left"),
+      align("left"),
+      ...["", "", ""].map(() => align("right")),
+      align("left"),
+      ...["", "", ""].map(() => align("right")),
+    ]);
     const column = lines[0].indexOf(norms[0]);
     const second = lines[0].lastIndexOf(norms[0]);
     const title = `  gain ${pair}`;
@@ -111,8 +147,10 @@ function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint)
     const notes = both.flatMap((matrix) => {
       const [link] = matrix.why ? linksOf(matrix.why) : [];
       if (!link) return [];
-      const places = placesOf(link.paths, spans, sources);
-      return [paint("dim", `  ${phaseName(matrix.phase)} ∞: ${link.text}${places === "" ? "" : ` (${places})`}`)];
+      const places = placesOf(link.paths, model, spans, sources);
+      return [
+        paint("dim", `  ${phaseName(matrix.phase)} ∞: ${link.text}${places === "" ? "" : ` (${places})`}`),
+      ];
     });
     return [paint("bold", over), paint("dim", lines[0]), ...lines.slice(1), ...notes];
   });
@@ -126,13 +164,33 @@ function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint): stri
     groups.set(key, [...(groups.get(key) ?? []), verdict]);
   }
   const rows = [...groups.values()].map((group) => {
-    const worst = group.reduce((a, b) => (rank(b) > rank(a) || (rank(b) === rank(a) && !(b.upper <= a.upper)) ? b : a));
-    const mark = worst.status === "proven" ? paint("good", "✓") : worst.status === "open" ? paint("name", "○") : paint("bad", "✗");
-    const found = worst.status === "open" ? `open: ${worst.claim.phase === "checkpoint" ? "needs a checkpoint" : "holds an unknown number"}` : Number.isFinite(worst.upper) ? `proven ${showBound(worst.upper)}` : "no bound";
+    const worst = group.reduce((a, b) =>
+      rank(b) > rank(a) || (rank(b) === rank(a) && !(b.upper <= a.upper)) ? b : a,
+    );
+    const mark =
+      worst.status === "proven"
+        ? paint("good", "✓")
+        : worst.status === "open"
+          ? paint("name", "○")
+          : paint("bad", "✗");
+    const found =
+      worst.status === "open"
+        ? `open: ${worst.claim.phase === "checkpoint" ? "needs a checkpoint" : "holds an unknown number"}`
+        : Number.isFinite(worst.upper)
+          ? `proven ${showBound(worst.upper)}`
+          : "no bound";
     const places = group.length > 1 ? `${group.length} instances, worst ` : "";
-    return [mark, `${phaseName(worst.claim.phase)}: ${worst.claim.text}`, places + found, paint("dim", `line ${lineOf(worst.claim.span, sources)}`)];
+    return [
+      mark,
+      `${phaseName(worst.claim.phase)}: ${worst.claim.text}`,
+      places + found,
+      paint("dim", `line ${lineOf(worst.claim.span, sources)}`),
+    ];
   });
-  return [paint("bold", "  claims"), ...tabulate(rows, [{ align: "left" }, { align: "left", most: 62 }, { align: "left" }, { align: "left" }])];
+  return [
+    paint("bold", "  claims"),
+    ...tabulate(rows, [{ align: "left" }, { align: "left", most: 62 }, { align: "left" }, { align: "left" }]),
+  ];
 }
 
 function phaseName(phase: Phase): string {
@@ -147,16 +205,28 @@ function rank(verdict: Verdict): number {
 function causes(report: ModelReport, sources: Sources, paint: Paint): string[][] {
   const matrix = report.matrices.find((m) => m.upper[0] > 0 && Number.isFinite(m.upper[0]));
   if (!matrix) return [];
-  const { causes: spine } = spineOf(report.analysisOf(matrix.phase), matrix.source, matrix.target, "l2", "l2");
-  const rows = byLine(spine, report.model, sources).filter((row) => row.product !== 1);
+  const { causes: spine } = spineOf(
+    report.analysisOf(matrix.phase),
+    matrix.source,
+    matrix.target,
+    "l2",
+    "l2",
+  );
+  const rows = byLine(spine, report.model, sources, homeOf(report.model)).filter((row) => row.product !== 1);
   if (rows.length === 0) return [];
   const table = rows.slice(0, listed).map((row) => {
     const { inside } = row;
     const branch = inside?.node ? `in its branch: ${inside.rule} ×${showFactor(inside.factor)}` : "";
     return [`×${showFactor(row.product)}`, row.rule, row.place, branch];
   });
-  const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${matrix.phase === "init" ? "at init" : "always"} (${showBound(matrix.upper[0])})`;
-  const lines = tabulate(table, [{ align: "right" }, { align: "left" }, { align: "left" }, { align: "left", most: 52 }]);
-  if (rows.length > listed) lines.push(paint("dim", `  and ${rows.length - listed} more; --explain-bound shows all`));
+  const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${matrix.phase === "init" ? "at init" : "always"} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
+  const lines = tabulate(table, [
+    { align: "right" },
+    { align: "left" },
+    { align: "left" },
+    { align: "left", most: 60 },
+  ]);
+  if (rows.length > listed)
+    lines.push(paint("dim", `  and ${rows.length - listed} more; --explain-bound shows all`));
   return [[paint("bold", title), ...lines]];
 }

@@ -4,12 +4,19 @@ export const claimRows = {
     code: "LIPS0401",
     severity: "error",
     message: (p: { from: string; to: string; limit: string; upper: null; chain: readonly string[] }) =>
-      `No finite gain from \`${p.from}\` to \`${p.to}\` is proven, but at most ${p.limit} is claimed.` + numbered(p.chain),
+      `No finite gain from \`${p.from}\` to \`${p.to}\` is proven, but at most ${p.limit} is claimed.` +
+      numbered(p.chain),
   },
   "values-not-bounded": {
     code: "LIPS0402",
     severity: "error",
-    message: (p: { from: string; to: string; limit: string; upper: string | null; chain: readonly string[] }) =>
+    message: (p: {
+      from: string;
+      to: string;
+      limit: string;
+      upper: string | null;
+      chain: readonly string[];
+    }) =>
       (p.upper === null
         ? `No finite gain from \`${p.from}\` to \`${p.to}\` is proven, but at most ${p.limit} is claimed: `
         : `The proven gain from \`${p.from}\` to \`${p.to}\` is ${p.upper}, and holds on the declared domain only; at most ${p.limit} is claimed: `) +
@@ -29,18 +36,21 @@ export const claimRows = {
     severity: "error",
     message: (p: { weight: string; count: number }) =>
       `\`${p.weight}\`${p.count > 1 ? ` and ${p.count - 1} other weights` : ""} may reach any norm in training, so nothing holds always.`,
-    help: () => "`weights { constraint: spectral(1) }` and `learned(…, in: [low, high])` hold always; or claim `at init`, or `at checkpoint`",
+    help: () =>
+      "`weights { constraint: spectral(1) }` and `learned(…, in: [low, high])` hold always; or claim `at init`, or `at checkpoint`",
   },
   "no-norm-on-tokens": {
     code: "LIPS0405",
     severity: "error",
     message: (p: { name: string }) => `\`${p.name}\` holds token ids: there is no distance between them.`,
-    help: () => "claim from the embedded value: `let embedded = … |> Embedding(…)`, then `gain(embedded -> …)`",
+    help: () =>
+      "claim from the embedded value: `let embedded = … |> Embedding(…)`, then `gain(embedded -> …)`",
   },
   "claim-open": {
     code: "LIPS0408",
     severity: "hint",
-    message: (p: { claim: string }) => `\`${p.claim}\` is open: it is about trained weights, and no checkpoint is given.`,
+    message: (p: { claim: string }) =>
+      `\`${p.claim}\` is open: it is about trained weights, and no checkpoint is given.`,
   },
   "no-bound": {
     code: "LIPS0409",
@@ -53,7 +63,8 @@ export const claimRows = {
     severity: "warning",
     message: (p: { layer: string; eps: string; factor: string }) =>
       `\`${p.layer}\` is Lipschitz only through eps = ${p.eps}: it multiplies the bound by ${p.factor}.`,
-    help: () => "`CenterNorm` has a gain of d / (d - 1) and needs no eps; a larger eps lowers the factor, which is 1 / sqrt(eps)",
+    help: () =>
+      "`CenterNorm` has a gain of d / (d - 1) and needs no eps; a larger eps lowers the factor, which is 1 / sqrt(eps)",
   },
   "weak-bound": {
     code: "LIPS0411",

@@ -4,7 +4,8 @@ export const nameRows = {
     code: "LIPS0101",
     severity: "error",
     message: (p: { name: string }) => `\`${p.name}\` does not exist here yet.`,
-    help: (p: { name: string }) => `\`let ${p.name} = …\` makes it; \`=\` alone gives an existing name a new value`,
+    help: (p: { name: string }) =>
+      `\`let ${p.name} = …\` makes it; \`=\` alone gives an existing name a new value`,
   },
   "loop-let-unused": {
     code: "LIPS0102",
@@ -105,7 +106,8 @@ export const nameRows = {
     severity: "error",
     message: (p: { name: string; count: number }) =>
       `\`${p.name}\` has ${p.count} values, so a claim about it could mean any of them.`,
-    help: (p: { name: string }) => `name the one you mean: \`let features = ${p.name}\` right after it is made`,
+    help: (p: { name: string }) =>
+      `name the one you mean: \`let features = ${p.name}\` right after it is made`,
   },
   misplaced: {
     code: "LIPS0117",
@@ -116,8 +118,10 @@ export const nameRows = {
   "over-budget": {
     code: "LIPS0118",
     severity: "error",
-    message: (p: { what: string; limit: number }) => `This makes more than ${p.limit} ${p.what}; elaboration stops.`,
-    help: () => "a spec is unrolled completely, so its loops are those of the network: tens or hundreds of rounds",
+    message: (p: { what: string; limit: number }) =>
+      `This makes more than ${p.limit} ${p.what}; elaboration stops.`,
+    help: () =>
+      "a spec is unrolled completely, so its loops are those of the network: tens or hundreds of rounds",
   },
   "nested-too-deep": {
     code: "LIPS0119",
@@ -136,7 +140,9 @@ export const nameRows = {
     message: (p: { key: string; known: readonly string[] }) =>
       `\`--set ${p.key}=…\` fits no parameter of a model here.`,
     help: (p: { known: readonly string[] }) =>
-      p.known.length === 0 ? "no model here has parameters" : `parameters: ${p.known.join(", ")}; \`train.\` and a key for the run`,
+      p.known.length === 0
+        ? "no model here has parameters"
+        : `parameters: ${p.known.join(", ")}; \`train.\` and a key for the run`,
   },
   "nothing-comes-out": {
     code: "LIPS0122",
@@ -144,7 +150,9 @@ export const nameRows = {
     message: (p: { what: string; name: string }) =>
       p.what === "model" ? `Model \`${p.name}\` has no \`output\`.` : `Block \`${p.name}\` has no value.`,
     help: (p: { what: string; name: string }) =>
-      p.what === "model" ? "`output logits = …`" : "the value of a block is its one bare expression, in its last line",
+      p.what === "model"
+        ? "`output logits = …`"
+        : "the value of a block is its one bare expression, in its last line",
   },
   "nothing-comes-in": {
     code: "LIPS0123",
@@ -155,20 +163,23 @@ export const nameRows = {
   "base-not-model": {
     code: "LIPS0124",
     severity: "error",
-    message: (p: { name: string }) => `Model \`${p.name}\` must be made from another model: \`model ${p.name} = Base(…)\`.`,
+    message: (p: { name: string }) =>
+      `Model \`${p.name}\` must be made from another model: \`model ${p.name} = Base(…)\`.`,
   },
   "no-name-to-claim": {
     code: "LIPS0125",
     severity: "error",
     message: (p: { name: string; known: readonly string[] }) =>
       `A claim can't name \`${p.name}\`: it is not an input, an output or a \`let\` of this body that carries a tensor.`,
-    help: (p: { known: readonly string[] }) => (p.known.length === 0 ? null : `it can name ${p.known.join(", ")}`),
+    help: (p: { known: readonly string[] }) =>
+      p.known.length === 0 ? null : `it can name ${p.known.join(", ")}`,
   },
   "claim-form": {
     code: "LIPS0126",
     severity: "error",
     message: (p: { why: string }) => `This is not a claim: ${p.why}.`,
-    help: () => "`certify at init: gain(image -> logits) <= 100`; likewise `margin(image -> logits)` and `radius(features)`",
+    help: () =>
+      "`certify at init: gain(image -> logits) <= 100`; likewise `margin(image -> logits)` and `radius(features)`",
   },
   "claim-phase": {
     code: "LIPS0127",
@@ -186,6 +197,7 @@ export const nameRows = {
     severity: "error",
     message: (p: { found: string; nearest: string | null }) =>
       `There is no type \`${p.found}\`${p.nearest === null ? "" : `; the nearest is \`${p.nearest}\``}.`,
-    help: () => "types are int, real, bool, string, their lists (int[]), Layer, the option types, and shapes such as [n, d]",
+    help: () =>
+      "types are int, real, bool, string, their lists (int[]), Layer, the option types, and shapes such as [n, d]",
   },
 } as const;

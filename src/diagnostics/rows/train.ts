@@ -42,7 +42,8 @@ export const trainRows = {
   "loss-form": {
     code: "LIPS0514",
     severity: "error",
-    message: (p: { found: string }) => `A loss is a sum of terms, each with a number in front if need be; found ${p.found}.`,
+    message: (p: { found: string }) =>
+      `A loss is a sum of terms, each with a number in front if need be; found ${p.found}.`,
     help: () => '`cross_entropy(smoothing: 0.1) + 1e-5 * spectral_penalty("**.query")`',
   },
 } as const;

@@ -3,7 +3,7 @@ import { buildInferenceGraph } from "../../graph/inference.ts";
 import type { Graph, GraphNode } from "../../graph/graph.ts";
 import { buildTrainingGraph } from "../../graph/training.ts";
 import type { Model, TrainConfig } from "../../model/model.ts";
-import { good, type Result } from "../../runtime/result.ts";
+import { good, type Result } from "../../diagnostics/result.ts";
 import { modelOutputName } from "./names.ts";
 import { emitOnnx } from "./onnx.ts";
 import { runnerSource } from "./runner.ts";

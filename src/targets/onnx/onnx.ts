@@ -1,6 +1,6 @@
 /** The primitive graph as one ONNX model. */
 import type { Graph, GraphNode, Op } from "../../graph/graph.ts";
-import type { HostTensor } from "../../runtime/engine.ts";
+import type { HostTensor } from "../../graph/graph.ts";
 import { emissions, type EmittedOp } from "./emit/table.ts";
 import type { Emission } from "./emit/emission.ts";
 import { bytesOf, Emitter, type Provider } from "./emitter.ts";
