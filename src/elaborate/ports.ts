@@ -10,7 +10,7 @@ import { compare, numberDown, numberUp, toNumber } from "./rational.ts";
 import { declare } from "./scope.ts";
 import { sizesOfType } from "./shapes.ts";
 import { coerce } from "./types.ts";
-import { describe, showShape, unknown, type NumberVal } from "./values.ts";
+import { describe, showShape, unknown, type NumberVal, type OptionVal } from "./values.ts";
 
 export function declareInput(frame: Frame, statement: Input): void {
   const { name, shape: type, span } = statement;
@@ -50,9 +50,10 @@ function isInputShape(frame: Frame, shape: Shape, domain: Domain | null, stateme
 
 /** Ends are rounded outwards, so that the stored set holds the written one. null after a report. */
 function domainOf(frame: Frame, e: Expr): Domain | null {
-  if (e.kind === "list") {
-    const type = { name: "real", list: true };
-    const value = coerce(frame, evaluate(frame, e, type), type, "in", e.span);
+  const type = { name: "Domain", list: false };
+  const given = coerce(frame, evaluate(frame, e, type), type, "in", e.span);
+  if (given.kind === "list") {
+    const value = coerce(frame, given, { name: "real", list: true }, "in", e.span);
     if (value.kind !== "list") return null;
     const ends = value.items.filter((v): v is NumberVal => v.kind === "number");
     if (ends.length !== 2) {
@@ -69,14 +70,11 @@ function domainOf(frame: Frame, e: Expr): Domain | null {
     }
     return { kind: "box", low: numberDown(ends[0].low), high: numberUp(ends[1].high) };
   }
-  const value = coerce(
-    frame,
-    evaluate(frame, e, { name: "Domain", list: false }),
-    { name: "Domain", list: false },
-    "in",
-    e.span,
-  );
-  if (value.kind !== "option") return null;
+  if (given.kind !== "option") return null;
+  return domainOfOption(frame, e, given);
+}
+
+function domainOfOption(frame: Frame, e: Expr, value: OptionVal): Domain | null {
   const number = (name: string): NumberVal | null => {
     const given = value.args.get(name)?.value;
     return given?.kind === "number" ? given : null;

@@ -100,6 +100,9 @@ function fits(value: Val, type: TypeRef, learns: boolean): boolean {
       return value.kind === "string" || (value.kind === "option" && value.type === "Selector");
     case "Layer":
       return value.kind === "layer";
+    case "Domain":
+      // An interval is written as a list; what is in it is checked where it is used.
+      return value.kind === "list" || (value.kind === "option" && value.type === "Domain");
     case "tensor":
       return value.kind === "tensor" || value.kind === "learned";
     default:

@@ -524,3 +524,17 @@ test("the input's axes keep their names", () => {
   expect(model.values[0]).toMatchObject({ shape: [5], axes: ["context"] });
   expect(model.weights[0].shape).toEqual([7, 3]);
 });
+
+test("a domain may be a parameter: an interval or an option", () => {
+  const source = (variant: string): string =>
+    `model A(domain: Domain = [0, 1]) {\n input x: [3] in domain\n output y = x |> GELU\n}\n${variant}\n`;
+  expect(modelOf(source("")).inputs[0].domain).toEqual({ kind: "box", low: 0, high: 1 });
+  expect(modelNamed(elaborate(source("model B = A(domain: unbounded)")), "B").inputs[0].domain).toEqual({
+    kind: "unbounded",
+  });
+  const ball = modelNamed(elaborate(source("model B = A(domain: ball(l2, 2))")), "B").inputs[0].domain;
+  expect(ball).toEqual({ kind: "ball", norm: "l2", radius: 2 });
+  for (const wrong of ["[0, 1, 2]", "[GELU, 1]", "3", "[1, 0]"]) {
+    expect(elaborate(source(`model B = A(domain: ${wrong})`)).diagnostics.hasErrors).toBe(true);
+  }
+});
