@@ -57,7 +57,7 @@ export class Analysis implements Scope {
   private homes: Map<ValueId, Node> | null = null;
   /** Rules whose finite gain is of little use, with the reason. */
   readonly cautions = new Map<Node, Reason>();
-  private readonly concats = new Map<Node, PartwiseMap | null>();
+  private readonly partwiseMaps = new Map<Node, PartwiseMap | null>();
 
   constructor(model: Model, phase: Phase, options: AnalysisOptions = {}) {
     this.model = model;
@@ -121,13 +121,13 @@ export class Analysis implements Scope {
         gains[value] = ruled[i].gain;
         rules[value] = ruled[i].rule;
       });
-      const parts = node.layer === "Concat" ? this.partwise(node) : null;
+      const parts = this.partwise(node);
       const before = parts && gains[parts.root];
       if (parts && before) {
         const value = node.outputs[0];
         const relative = closeValue(through(before, parts.map), values[value].shape);
         gains[value] = tighter(ruled[0].gain, relative);
-        if (relative.entries.some((x, i) => x < ruled[0].gain.entries[i])) rules[value] = "Split and Concat";
+        if (relative.entries.some((x, i) => x < ruled[0].gain.entries[i])) rules[value] = parts.rule;
       }
     }
     return {
@@ -138,8 +138,8 @@ export class Analysis implements Scope {
   }
 
   private partwise(node: Node): PartwiseMap | null {
-    let map = this.concats.get(node);
-    if (map === undefined) this.concats.set(node, (map = partwiseMap(this, node)));
+    let map = this.partwiseMaps.get(node);
+    if (map === undefined) this.partwiseMaps.set(node, (map = partwiseMap(this, node)));
     return map;
   }
 

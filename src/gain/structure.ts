@@ -5,12 +5,20 @@
 import type { Node, ValueId } from "../model/model.ts";
 import type { Analysis } from "./analyze.ts";
 import { channelsOf, closed, entry, tokensOf, type Gain } from "./gain.ts";
-import { hypotUp, maxUp } from "./up.ts";
+import { hypotUp, maxUp, mulUp } from "./up.ts";
 
-/** The closed gain matrix of a Concat relative to the value `root` whose disjoint channel groups its parts read. */
+/** The closed gain matrix of a node relative to the value `root` whose disjoint channel groups its inputs read. */
 export interface PartwiseMap {
   readonly root: ValueId;
   readonly map: readonly number[];
+  /** Heading in docs/gains.md. */
+  readonly rule: string;
+}
+
+/** The tighter bound of a node whose inputs share a value; null where there is none. */
+export function partwiseMap(analysis: Analysis, node: Node): PartwiseMap | null {
+  if (node.layer === "Concat") return mapOfConcat(analysis, node);
+  return node.layer === "Multiply" ? mapOfProduct(analysis, node) : null;
 }
 
 /** Layers that map every token by itself: a perturbed token changes the token in its place, no other. */
@@ -39,17 +47,73 @@ interface Part {
  *   linf      max Lᵢ
  * Source: direct; it removes √2 per split block of CSwin.
  */
-export function partwiseMap(analysis: Analysis, concat: Node): PartwiseMap | null {
+function mapOfConcat(analysis: Analysis, concat: Node): PartwiseMap | null {
   const { values } = analysis.model;
   const output = values[concat.outputs[0]].shape;
   const widths = concat.inputs.map((value) => channelsOf(values[value].shape));
   const onChannels =
     widths.reduce((a, b) => a + b, 0) === channelsOf(output) &&
     concat.inputs.every((value) => tokensOf(values[value].shape) === tokensOf(output));
-  if (!onChannels || concat.inputs.length < 2) return null;
+  const branches = onChannels ? branchesOf(analysis, concat.inputs) : null;
+  if (!branches) return null;
+  const { root, gains, each } = branches;
+  const all = (from: "l2" | "token" | "linf", to: "l2" | "token" | "linf"): number[] =>
+    gains.map((gain) => entry(gain, from, to));
+  const map = closed(
+    {
+      l2: maxUp(...all("l2", "l2")),
+      "l2->token": maxUp(...all("l2", "token")),
+      "l2->linf": maxUp(...all("l2", "linf")),
+      token: each ? maxUp(...all("token", "token")) : hypotUp(...all("token", "token")),
+      linf: maxUp(...all("linf", "linf")),
+    },
+    values[root].shape,
+    output,
+  );
+  return { root, map, rule: "Split and Concat" };
+}
 
+/**
+ * y = a ⊙ b, a and b functions of disjoint channel groups of one value z alone, with gains L_a, L_b from z and ranges
+ * R_a, R_b (a gated unit whose two projections are one matrix). ab − a'b' = b(a − a') + a'(b − b'), so
+ *   ‖δy‖ ≤ R_b·L_a‖δz_a‖ + R_a·L_b‖δz_b‖ ≤ √((R_b·L_a)² + (R_a·L_b)²)·‖δz‖   (Cauchy–Schwarz)
+ * in l2, from l2 to one token or entry, and token by token where tokens don't mix.
+ * Source: docs/gains.md, "Product".
+ */
+function mapOfProduct(analysis: Analysis, product: Node): PartwiseMap | null {
+  const { values } = analysis.model;
+  const branches = branchesOf(analysis, product.inputs);
+  if (!branches) return null;
+  const { root, gains, each } = branches;
+  const ranges = product.inputs.map((value) => analysis.range(value).linf);
+  const joint = (from: "l2" | "token", to: "l2" | "token" | "linf"): number =>
+    hypotUp(mulUp(ranges[1], entry(gains[0], from, to)), mulUp(ranges[0], entry(gains[1], from, to)));
+  const map = closed(
+    {
+      l2: joint("l2", "l2"),
+      "l2->token": joint("l2", "token"),
+      "l2->linf": joint("l2", "linf"),
+      ...(each ? { token: joint("token", "token") } : {}),
+    },
+    values[root].shape,
+    values[product.outputs[0]].shape,
+  );
+  return { root, map, rule: "Product" };
+}
+
+interface Branches {
+  readonly root: ValueId;
+  /** Of each branch's value, from the root. */
+  readonly gains: readonly Gain[];
+  /** Whether every branch treats each token by itself. */
+  readonly each: boolean;
+}
+
+/** Values that depend on disjoint channel groups of one value, and on nothing else; null where it isn't so. */
+function branchesOf(analysis: Analysis, inputs: readonly ValueId[]): Branches | null {
+  if (inputs.length < 2) return null;
   const slices: { readonly parts: readonly Part[]; readonly nodes: ReadonlySet<Node> }[] = [];
-  for (const input of concat.inputs) {
+  for (const input of inputs) {
     const slice = sliceTo(analysis, input);
     if (!slice || slice.parts.length === 0) return null;
     slices.push(slice);
@@ -68,23 +132,10 @@ export function partwiseMap(analysis: Analysis, concat: Node): PartwiseMap | nul
   const gains: Gain[] = slices.map((slice, i) => {
     const wanted = new Set([...slice.nodes, ...splits]);
     const order = analysis.model.nodes.filter((node) => wanted.has(node));
-    return analysis.local(root, order)(concat.inputs[i]);
+    return analysis.local(root, order)(inputs[i]);
   });
-  const all = (from: "l2" | "token" | "linf", to: "l2" | "token" | "linf"): number[] =>
-    gains.map((gain) => entry(gain, from, to));
   const each = slices.every((slice) => [...slice.nodes].every((node) => tokenwise.has(node.layer)));
-  const map = closed(
-    {
-      l2: maxUp(...all("l2", "l2")),
-      "l2->token": maxUp(...all("l2", "token")),
-      "l2->linf": maxUp(...all("l2", "linf")),
-      token: each ? maxUp(...all("token", "token")) : hypotUp(...all("token", "token")),
-      linf: maxUp(...all("linf", "linf")),
-    },
-    values[root].shape,
-    output,
-  );
-  return { root, map };
+  return { root, gains, each };
 }
 
 /** The nodes between parts of a split value and `value`, and those parts; null where anything else enters. */

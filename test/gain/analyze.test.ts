@@ -70,6 +70,42 @@ describe("the forward pass", () => {
   });
 });
 
+describe("a product of two parts of one value (a gated unit)", () => {
+  const domain = (point: Float64Array): void =>
+    point.forEach((v, i) => (point[i] = Math.min(2, Math.max(-2, v))));
+
+  /** u ⊙ g of the two halves of x in [−2, 2]; both read `parts[0]` where `same`. */
+  function gated(same: boolean): { sketch: Sketch; x: number; y: number } {
+    const sketch = new Sketch();
+    const x = sketch.input([3, 4], { kind: "box", low: -2, high: 2 });
+    const halves = [
+      [3, 2],
+      [3, 2],
+    ];
+    const [u, g] = sketch.node({ layer: "Split", inputs: [x], config: { parts: 2 }, outputs: halves });
+    const [y] = sketch.node({ layer: "Multiply", inputs: [u, same ? u : g] });
+    return { sketch, x, y };
+  }
+
+  it("costs the root of squares, and that is attained", () => {
+    const { sketch, x, y } = gated(false);
+    for (const norm of ["l2", "token"] as const) {
+      const bound = boundOf(sketch, { from: x, to: y, normIn: norm });
+      expect(bound).toBeCloseTo(2 * Math.SQRT2, 10);
+      const { attained } = search(sketch, { from: x, to: y, normIn: norm, steps: 300, domain });
+      expectSound(sketch, { from: x, to: y, normIn: norm, attained });
+      expect(attained).toBeGreaterThan(0.98 * bound);
+    }
+  });
+
+  it("costs the sum where both are the same part: the square of a number", () => {
+    const { sketch, x, y } = gated(true);
+    expect(boundOf(sketch, { from: x, to: y, normIn: "l2" })).toBeCloseTo(4, 10);
+    const { attained } = search(sketch, { from: x, to: y, normIn: "l2", steps: 300, domain });
+    expect(attained).toBeGreaterThan(0.98 * 4);
+  });
+});
+
 describe("Split and Concat", () => {
   /** Two maps on two halves of the channels, side by side; `second` says what the second one reads. */
   function halves(own: boolean): { sketch: Sketch; x: number; y: number; truth: number } {

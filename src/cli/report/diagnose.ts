@@ -143,9 +143,10 @@ function chainOf(
     .slice(0, longest)
     .map((link) => sentence(link.text, placesOf(link.paths, report.model, spans, sources)));
   if (links.length > longest) chain.push(`and ${links.length - longest} more`);
+  const nodes = new Map(report.model.nodes.map((node) => [node.path, node]));
   const first = links
     .flatMap((link) => link.paths)
-    .map((path) => report.model.nodes.find((n) => n.path === path))
+    .map((path) => nodes.get(path))
     .find((n) => n);
   const name = (id: ValueId): string =>
     report.model.taps.find((tap) => tap.value === id)?.name ?? "the output";
@@ -229,7 +230,9 @@ export function byLine(
   const rows = new Map<string, Cause[]>();
   for (const cause of causes) {
     const key = `${cause.node ? placeText(cause.node, model, sources, home) : "the input"}|${cause.rule}`;
-    rows.set(key, [...(rows.get(key) ?? []), cause]);
+    const row = rows.get(key);
+    if (row) row.push(cause);
+    else rows.set(key, [cause]);
   }
   return [...rows]
     .map(([key, group]) => {

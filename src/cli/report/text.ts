@@ -161,7 +161,9 @@ function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint): stri
   const groups = new Map<string, Verdict[]>();
   for (const verdict of verdicts) {
     const key = `${verdict.claim.span.file}:${verdict.claim.span.start}`;
-    groups.set(key, [...(groups.get(key) ?? []), verdict]);
+    const group = groups.get(key);
+    if (group) group.push(verdict);
+    else groups.set(key, [verdict]);
   }
   const rows = [...groups.values()].map((group) => {
     const worst = group.reduce((a, b) =>
