@@ -214,17 +214,9 @@ export function log(a: Interval): Interval | null {
   return low && high && { low: low[0], high: high[1] };
 }
 
-/** `7/2`, `3.5`-like text for messages: decimals where they end soon, else a fraction. */
+/** A number for messages; of an enclosure the first digits. */
 export function showNumber(a: Interval): string {
-  const value = a.low;
-  if (!isExact(a)) return `${Number(q.toNumber(value).toPrecision(6))}…`;
-  if (value.d === 1n && value.n < 10n ** 21n && value.n > -(10n ** 21n)) return `${value.n}`;
-  const close = q.toNumber(value);
-  const text = `${close}`;
-  const again = q.parseRational(text.replace("-", ""));
-  return again && q.compare(close < 0 ? q.negate(again) : again, value) === 0
-    ? text
-    : q.show(value).slice(0, 40);
+  return isExact(a) ? q.show(a.low) : q.approximate(a.low);
 }
 
 const view = new DataView(new ArrayBuffer(4));

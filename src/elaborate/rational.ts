@@ -139,7 +139,25 @@ function below(x: number): number {
   return view.getFloat64(0);
 }
 
-/** `1/12`, `7`, `-1/2`. */
+/** For messages: `7`, `0.05` and `1e300` where a decimal says it all, `1/12` where it doesn't; long ones are cut: `3.14…`. */
 export function show(a: Rational): string {
-  return a.d === 1n ? `${a.n}` : `${a.n}/${a.d}`;
+  if (a.d === 1n && a.n < 10n ** 21n && a.n > -(10n ** 21n)) return `${a.n}`;
+  const decimal = `${toNumber(a)}`.replace("e+", "e");
+  const again = parseRational(decimal.replace("-", ""));
+  if (again && compare(a.n < 0n ? negate(again) : again, a) === 0) return decimal;
+  const fraction = `${a.n}/${a.d}`;
+  return a.d > 1n && fraction.length <= 24 ? fraction : approximate(a);
+}
+
+/** Six digits, also of what no float64 holds: `1.41421…`, `1.97007…e434`. */
+export function approximate(a: Rational): string {
+  if (a.n === 0n) return "0";
+  const near = toNumber(a);
+  if (Math.abs(near) >= 1e-6 && Math.abs(near) < 1e15) return `${Number(near.toPrecision(6))}…`;
+  const size = a.n < 0n ? -a.n : a.n;
+  const shift = a.d.toString().length - size.toString().length + 7;
+  const digits = (
+    shift >= 0 ? (size * 10n ** BigInt(shift)) / a.d : size / (a.d * 10n ** BigInt(-shift))
+  ).toString();
+  return `${a.n < 0n ? "-" : ""}${digits[0]}.${digits.slice(1, 6)}…e${digits.length - 1 - shift}`;
 }

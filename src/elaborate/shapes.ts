@@ -8,7 +8,7 @@ import { report, textOf, type Frame } from "./frame.ts";
 import { exact, isExact, showNumber, towardZero } from "./numbers.ts";
 import { fromInt, isInt, toNumber } from "./rational.ts";
 import { declare } from "./scope.ts";
-import { numberVal, showShape, type Val } from "./values.ts";
+import { describe, numberVal, showShape, type Val } from "./values.ts";
 
 type ShapeType = Extract<Type, { kind: "shape" }>;
 
@@ -189,7 +189,7 @@ function reportSize(frame: Frame, e: Expr, value: Val, owner: string, span: Span
     report(frame, "argument-type", e.span, {
       argument: "a size",
       expected: "a whole number",
-      found: value.kind,
+      found: describe(value),
     });
     return;
   }

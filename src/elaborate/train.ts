@@ -10,7 +10,7 @@ import { plainOption } from "./options.ts";
 import { toNumber } from "./rational.ts";
 import { mostInt } from "./reader.ts";
 import { coerce, type TypeRef } from "./types.ts";
-import { describe, type Val } from "./values.ts";
+import { describe, type OptionVal, type Val } from "./values.ts";
 import { nearest } from "./words.ts";
 
 /** The closed list of keys, with the type of each. */
@@ -51,6 +51,9 @@ const defaults: Omit<TrainConfig, "span"> = {
   report: [],
 };
 const defaultEpochs = 10;
+
+/** Seeds reach the graph as float32. */
+export const mostSeed = 2 ** 24 - 1;
 
 /** An entry of the command line: `--set train.epochs=5`. */
 export interface Override {
@@ -110,16 +113,16 @@ function readEntry(frame: Frame, key: Key, e: Expr, config: Draft): void {
   switch (key) {
     case "data":
     case "average":
-      config[key] = optionOf(value);
+      config[key] = optionOf(frame, value);
       return;
     case "optimizer":
     case "schedule":
-      config[key] = checkOptimizer(frame, value, optionOf(value) ?? config[key]);
+      config[key] = optionOf(frame, value) ?? config[key];
       return;
     case "augment":
     case "groups":
     case "report":
-      config[key] = value.kind === "list" ? value.items.flatMap((v) => optionOf(v) ?? []) : [];
+      config[key] = value.kind === "list" ? value.items.flatMap((v) => optionOf(frame, v) ?? []) : [];
       return;
     case "precision":
       config.precision = value.kind === "option" ? value.name : config.precision;
@@ -129,7 +132,7 @@ function readEntry(frame: Frame, key: Key, e: Expr, config: Draft): void {
       return;
     case "seed":
       config.seed =
-        numberIn(frame, key, value, e, `from 0 to ${mostInt}`, (x) => x >= 0 && x <= mostInt) ?? 0;
+        numberIn(frame, key, value, e, `from 0 to ${mostSeed}`, (x) => x >= 0 && x <= mostSeed) ?? 0;
       return;
     default:
       config[key] =
@@ -137,8 +140,10 @@ function readEntry(frame: Frame, key: Key, e: Expr, config: Draft): void {
   }
 }
 
-function optionOf(value: Val): OptionValue | null {
-  return value.kind === "option" ? plainOption(value) : null;
+function optionOf(frame: Frame, value: Val): OptionValue | null {
+  if (value.kind !== "option") return null;
+  checkNumbers(frame, value);
+  return plainOption(value);
 }
 
 function numberIn(
@@ -156,32 +161,43 @@ function numberIn(
   return null;
 }
 
-/** Numbers of an optimiser or schedule that no run could use. */
-function checkOptimizer(frame: Frame, value: Val, option: OptionValue): OptionValue {
-  if (value.kind !== "option") return option;
-  const bounds: Record<string, [string, (x: number) => boolean]> = {
-    lr: ["above 0", (x) => x > 0],
-    eps: ["above 0", (x) => x > 0],
-    weight_decay: ["at least 0", (x) => x >= 0],
-    momentum: ["from 0 to below 1", (x) => x >= 0 && x < 1],
-    warmup: ["at least 0", (x) => x >= 0],
-    min_lr: ["at least 0", (x) => x >= 0],
-    end: ["at least 0", (x) => x >= 0],
-  };
-  for (const [name, { value: v, span }] of value.args) {
-    const bound = bounds[name];
+type Bound = readonly [allowed: string, holds: (x: number) => boolean];
+const positive: Bound = ["above 0", (x) => x > 0];
+const notNegative: Bound = ["at least 0", (x) => x >= 0];
+const count: Bound = ["at least 1", (x) => x >= 1];
+const belowOne: Bound = ["from 0 to below 1", (x) => x >= 0 && x < 1];
+
+/** Arguments of a run's options; one name means the same in all of them. */
+const bounds: ReadonlyMap<string, Bound> = new Map([
+  ...["lr", "eps", "alpha"].map((name) => [name, positive] as const),
+  ...["weight_decay", "warmup", "min_lr", "end", "padding", "magnitude", "std", "strength"].map(
+    (name) => [name, notNegative] as const,
+  ),
+  ...["size", "context", "count", "heads", "steps"].map((name) => [name, count] as const),
+  ...["momentum", "smoothing", "decay"].map((name) => [name, belowOne] as const),
+  ["probability", ["from 0 to 1", (x) => x >= 0 && x <= 1]],
+]);
+
+/** Numbers of an option that no run could use. */
+function checkNumbers(frame: Frame, option: OptionVal): void {
+  for (const [name, { value: v, span }] of option.args) {
+    const bound = bounds.get(name);
     if (bound && v.kind === "number" && !bound[1](toNumber(towardZero(v)))) {
       report(frame, "out-of-range", span, { argument: name, found: showNumber(v), allowed: bound[0] });
     }
     if (name === "betas" && !areBetas(v)) {
       report(frame, "out-of-range", span, {
         argument: name,
-        found: describe(v),
+        found: showList(v),
         allowed: "two numbers from 0 to below 1",
       });
     }
   }
-  return option;
+}
+
+function showList(value: Val): string {
+  if (value.kind !== "list" || !value.items.every((v) => v.kind === "number")) return describe(value);
+  return `[${value.items.map((v) => (v.kind === "number" ? showNumber(v) : "")).join(", ")}]`;
 }
 
 function areBetas(value: Val): boolean {
@@ -214,7 +230,8 @@ function lossOf(frame: Frame, e: Expr, weight: number): TrainConfig["loss"] | nu
     return value.kind === "number" ? lossOf(frame, term, weight * toNumber(towardZero(value))) : null;
   }
   const value = evaluate(frame, e, { name: "Loss", list: false });
-  if (value.kind === "option" && value.type === "Loss") return [{ weight, term: plainOption(value) }];
+  const term = value.kind === "option" && value.type === "Loss" ? optionOf(frame, value) : null;
+  if (term) return [{ weight, term }];
   if (value.kind !== "unknown") report(frame, "loss-form", e.span, { found: describe(value) });
   return null;
 }

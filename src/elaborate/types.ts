@@ -75,7 +75,7 @@ export function showType(type: TypeRef): string {
     Layer: "layers",
   };
   if (type.list) return `a list of ${many[type.name] ?? type.name}`;
-  return one[type.name] ?? `a ${type.name}`;
+  return one[type.name] ?? `${/^[AEIOU]/.test(type.name) ? "an" : "a"} ${type.name}`;
 }
 
 function fits(value: Val, type: TypeRef, learns: boolean): boolean {
@@ -131,7 +131,7 @@ export function coerce(
     return unknown;
   }
   if (value.kind === "number" && !isStorable(value)) {
-    const allowed = `between -${mostStored} and ${mostStored}, the range of float32`;
+    const allowed = "at most 3.4e38 in size, the largest that float32 holds";
     report(frame, "out-of-range", span, { argument, found: showNumber(value), allowed });
     return unknown;
   }

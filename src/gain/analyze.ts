@@ -122,7 +122,7 @@ export class Analysis implements Scope {
         rules[value] = ruled[i].rule;
       });
       const parts = this.partwise(node);
-      const before = parts && gains[parts.root];
+      const before = parts && !parts.inside.has(source) ? gains[parts.root] : undefined;
       if (parts && before) {
         const value = node.outputs[0];
         const relative = closeValue(through(before, parts.map), values[value].shape);

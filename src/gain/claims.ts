@@ -103,7 +103,8 @@ export function marginBetween(analysis: Analysis, from: ValueId, to: ValueId, no
   const gain = analysis.gainFrom(from, to);
   let upper = minBound(mulUp(sqrtUp(2), entry(gain, p, "l2")), mulUp(2, entry(gain, p, "linf")));
   const head = analysis.producer(to);
-  if (head?.layer === "Linear" && tokensOf(values[head.inputs[0]].shape) === 1) {
+  // What comes out of the layer depends on `from` through what it reads alone, unless it is `from` itself.
+  if (head?.layer === "Linear" && from !== to && tokensOf(values[head.inputs[0]].shape) === 1) {
     const rows = mulUp(2, analysis.context(head).weight("weight").rowNorm);
     upper = minBound(upper, mulUp(rows, entry(analysis.gainFrom(from, head.inputs[0]), p, "l2")));
   }

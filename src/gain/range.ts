@@ -42,7 +42,7 @@ export function closeRange(
   linf = minBound(linf, token);
   low = Math.max(low, -linf);
   high = Math.min(high, linf);
-  const half = mulUp(rootD, subUp(high, low) / 2);
+  const half = mulUp(rootD, mulUp(0.5, subUp(high, low)));
   const spread = minBound(norm(stated.spread), minBound(token, half));
   const finite = linf < Infinity;
   return { l2, token, linf, low, high, spread, why: finite ? null : (why ?? missing) };

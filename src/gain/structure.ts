@@ -13,6 +13,8 @@ export interface PartwiseMap {
   readonly map: readonly number[];
   /** Heading in docs/gains.md. */
   readonly rule: string;
+  /** Values made inside of the branches: against one of them as source the map says nothing. */
+  readonly inside: ReadonlySet<ValueId>;
 }
 
 /** The tighter bound of a node whose inputs share a value; null where there is none. */
@@ -56,7 +58,7 @@ function mapOfConcat(analysis: Analysis, concat: Node): PartwiseMap | null {
     concat.inputs.every((value) => tokensOf(values[value].shape) === tokensOf(output));
   const branches = onChannels ? branchesOf(analysis, concat.inputs) : null;
   if (!branches) return null;
-  const { root, gains, each } = branches;
+  const { root, inside, gains, each } = branches;
   const all = (from: "l2" | "token" | "linf", to: "l2" | "token" | "linf"): number[] =>
     gains.map((gain) => entry(gain, from, to));
   const map = closed(
@@ -70,7 +72,7 @@ function mapOfConcat(analysis: Analysis, concat: Node): PartwiseMap | null {
     values[root].shape,
     output,
   );
-  return { root, map, rule: "Split and Concat" };
+  return { root, map, rule: "Split and Concat", inside };
 }
 
 /**
@@ -84,7 +86,7 @@ function mapOfProduct(analysis: Analysis, product: Node): PartwiseMap | null {
   const { values } = analysis.model;
   const branches = branchesOf(analysis, product.inputs);
   if (!branches) return null;
-  const { root, gains, each } = branches;
+  const { root, inside, gains, each } = branches;
   const ranges = product.inputs.map((value) => analysis.range(value).linf);
   const joint = (from: "l2" | "token", to: "l2" | "token" | "linf"): number =>
     hypotUp(mulUp(ranges[1], entry(gains[0], from, to)), mulUp(ranges[0], entry(gains[1], from, to)));
@@ -98,18 +100,22 @@ function mapOfProduct(analysis: Analysis, product: Node): PartwiseMap | null {
     values[root].shape,
     values[product.outputs[0]].shape,
   );
-  return { root, map, rule: "Product" };
+  return { root, map, rule: "Product", inside };
 }
 
 interface Branches {
   readonly root: ValueId;
+  readonly inside: ReadonlySet<ValueId>;
   /** Of each branch's value, from the root. */
   readonly gains: readonly Gain[];
   /** Whether every branch treats each token by itself. */
   readonly each: boolean;
 }
 
-/** Values that depend on disjoint channel groups of one value, and on nothing else; null where it isn't so. */
+/**
+ * Values that depend on disjoint channel groups of one value, and on nothing else but learned values made on the way;
+ * null where it isn't so. A value made of learned ones alone could also be read whole: then its maker is in a branch.
+ */
 function branchesOf(analysis: Analysis, inputs: readonly ValueId[]): Branches | null {
   if (inputs.length < 2) return null;
   const slices: { readonly parts: readonly Part[]; readonly nodes: ReadonlySet<Node> }[] = [];
@@ -126,6 +132,9 @@ function branchesOf(analysis: Analysis, inputs: readonly ValueId[]): Branches | 
     taken.push(...parts);
   }
 
+  const maker = analysis.producer(root);
+  if (maker && slices.some((slice) => slice.nodes.has(maker))) return null;
+
   const splits = new Set<Node>();
   for (const part of slices.flatMap((slice) => [...slice.nodes]))
     if (part.layer === "Split") splits.add(part);
@@ -135,7 +144,8 @@ function branchesOf(analysis: Analysis, inputs: readonly ValueId[]): Branches | 
     return analysis.local(root, order)(inputs[i]);
   });
   const each = slices.every((slice) => [...slice.nodes].every((node) => tokenwise.has(node.layer)));
-  return { root, gains, each };
+  const inside = new Set(slices.flatMap((slice) => [...slice.nodes].flatMap((node) => node.outputs)));
+  return { root, inside, gains, each };
 }
 
 /** The nodes between parts of a split value and `value`, and those parts; null where anything else enters. */

@@ -18,7 +18,7 @@ export function weightFacts(weight: Weight, phase: Phase): WeightFacts {
     case "init":
       // A constrained weight is not the initialiser's tensor but what the constraint makes of it.
       return weight.constraint.kind === "none"
-        ? initialFacts(weight, weight.init)
+        ? clampedFacts(weight, initialFacts(weight, weight.init))
         : constraintFacts(weight, weight.constraint);
     case "always":
       if (weight.constraint.kind !== "none") return constraintFacts(weight, weight.constraint);
@@ -34,6 +34,30 @@ export function weightFacts(weight: Weight, phase: Phase): WeightFacts {
 function matrixOf(weight: Weight): { rows: number; columns: number } {
   const [rows = 1, ...rest] = weight.shape;
   return { rows, columns: rest.reduce((a, b) => a * b, 1) };
+}
+
+/**
+ * Facts of a start whose entries are put onto the weight's range, as `initialise` does. Entrywise facts follow the
+ * clamp. Where 0 lies in the range no entry grows, so norms of rows and of the whole don't either; the spectral norm
+ * may (an orthogonal I − 2/n·11ᵀ clamped from above tends to norm 2), up to the Frobenius norm.
+ */
+function clampedFacts(weight: Weight, facts: WeightFacts): WeightFacts {
+  if (!weight.range) return facts;
+  const [least, most] = weight.range;
+  const inside = (x: number): number => Math.min(Math.max(x, least), most);
+  if (facts.values !== null) return constantEntries(weight, facts.values.map(inside));
+  const { rows, columns } = matrixOf(weight);
+  const entries = fromEntries(rows, columns, inside(facts.low), inside(facts.high));
+  if (!(least <= 0 && most >= 0)) return entries;
+  const frobenius = minBound(entries.frobenius, facts.frobenius);
+  return {
+    ...entries,
+    spectral: frobenius,
+    frobenius,
+    rowSum: minBound(entries.rowSum, facts.rowSum),
+    rowNorm: minBound(entries.rowNorm, facts.rowNorm),
+    maxAbs: minBound(entries.maxAbs, facts.maxAbs),
+  };
 }
 
 function initialFacts(weight: Weight, init: Init): WeightFacts {

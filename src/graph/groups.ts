@@ -48,6 +48,7 @@ function matchParts(glob: readonly string[], path: readonly string[]): boolean {
   if (glob.length === 0) return path.length === 0;
   const [first, ...rest] = glob;
   if (first === "**") {
+    if (rest[0] === "**") return matchParts(rest, path);
     for (let skip = 0; skip <= path.length; skip++) if (matchParts(rest, path.slice(skip))) return true;
     return false;
   }

@@ -1,6 +1,6 @@
 import { divUp, mulUp, sqrtDown, sqrtUp } from "../gain/up.ts";
 import { defineLayer, type ParamSignature } from "./layer.ts";
-import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
+import { mappedThroughEps, undefinedAtZero, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
 export const epsParam = (value: string): ParamSignature => ({
   name: "eps",
@@ -20,7 +20,8 @@ export const epsParam = (value: string): ParamSignature => ({
  * larger. ε = 0: no gain. Only ε makes the layer Lipschitz: 316 at 1e−5; counting it as 1 is a known defect of tools.
  *
  * Range: |n_c| ≤ √(d−1), because z_c² ≤ (d−1)·Σ_{j≠c} z_j² for Σz = 0, so z_c²·d/(d−1) ≤ ‖z‖² and
- * n_c² ≤ d·z_c²/‖z‖² ≤ d − 1; ‖n‖ ≤ √d. The spread forgets β, which is one constant token.
+ * n_c² ≤ d·z_c²/‖z‖² ≤ d − 1; ‖n‖ ≤ √d. The spread forgets β, which is one constant token. With ε = 0 a token of
+ * equal channels gives 0/0: nothing is bounded.
  */
 export const layerNorm = defineLayer<{ eps: number }>({
   name: "LayerNorm",
@@ -39,14 +40,20 @@ export const layerNorm = defineLayer<{ eps: number }>({
   rules: {
     gain: (context, [input]) =>
       mappedThroughEps(context, input, context.weight("gamma"), context.config.eps, "LayerNorm and RMSNorm"),
-    range: ({ config: { eps }, ranges: [input], outputs: [shape], weight }) => {
+    range: (context) => {
+      const { config, ranges, outputs, weight } = context;
+      const [{ eps }, [input], [shape]] = [config, ranges, outputs];
       const [gamma, beta] = [weight("gamma"), weight("beta")];
       const d = shape[shape.length - 1];
       const gain = divUp(gamma.maxAbs, sqrtDown(eps));
       const gains = { token: gain, linf: Infinity };
       const bias = { token: beta.frobenius, linf: beta.maxAbs };
       const always = { token: mulUp(gamma.maxAbs, sqrtUp(d)), linf: mulUp(gamma.maxAbs, sqrtUp(d - 1)) };
-      return [tokenwiseRange(input, shape, gains, bias, always, gamma.why ?? beta.why)];
+      return [
+        eps > 0
+          ? tokenwiseRange(input, shape, gains, bias, always, gamma.why ?? beta.why)
+          : undefinedAtZero(context),
+      ];
     },
   },
   lower: ({ builder: b, inputs: [x], config: { eps }, weight }) => {

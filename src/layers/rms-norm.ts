@@ -1,14 +1,15 @@
 import { divUp, mulUp, sqrtDown, sqrtUp } from "../gain/up.ts";
 import { defineLayer } from "./layer.ts";
 import { epsParam } from "./layer-norm.ts";
-import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
+import { mappedThroughEps, undefinedAtZero, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
 /**
  * RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467): γ ⊙ x/√(mean of x² + ε) over the d channels of a token.
  * `gains.md`, "LayerNorm and RMSNorm".
  *
  * Gain: l2 and token ‖γ‖∞/√ε: the proof of LayerNorm with z = x. Attained at the token 0.
- * Range: |y_c| ≤ |γ_c|√d and ‖y‖ ≤ ‖γ‖∞√d, because ‖x‖²/(‖x‖²/d + ε) < d.
+ * Range: |y_c| ≤ |γ_c|√d and ‖y‖ ≤ ‖γ‖∞√d, because ‖x‖²/(‖x‖²/d + ε) < d. With ε = 0 the token 0 gives 0/0: nothing
+ * is bounded.
  */
 export const rmsNorm = defineLayer<{ eps: number }>({
   name: "RMSNorm",
@@ -29,7 +30,10 @@ export const rmsNorm = defineLayer<{ eps: number }>({
   rules: {
     gain: (context, [input]) =>
       mappedThroughEps(context, input, context.weight("gamma"), context.config.eps, "LayerNorm and RMSNorm"),
-    range: ({ config: { eps }, ranges: [input], outputs: [shape], weight }) => {
+    range: (context) => {
+      const { config, ranges, outputs, weight } = context;
+      const [{ eps }, [input], [shape]] = [config, ranges, outputs];
+      if (!(eps > 0)) return [undefinedAtZero(context)];
       const gamma = weight("gamma");
       const gains = { token: divUp(gamma.maxAbs, sqrtDown(eps)), linf: Infinity };
       const size = mulUp(gamma.maxAbs, sqrtUp(shape[shape.length - 1]));

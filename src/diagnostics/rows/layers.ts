@@ -1,4 +1,9 @@
 /** 03: layers, arguments and options. */
+
+/** An argument stands in backticks, words such as `a size` stand plain and begin the sentence. */
+const subject = (argument: string): string =>
+  argument.includes(" ") ? argument[0].toUpperCase() + argument.slice(1) : `\`${argument}\``;
+
 export const layerRows = {
   "applied-twice": {
     code: "LIPS0301",
@@ -45,7 +50,7 @@ export const layerRows = {
     code: "LIPS0307",
     severity: "error",
     message: (p: { argument: string; expected: string; found: string }) =>
-      `\`${p.argument}\` must be ${p.expected}, found ${p.found}.`,
+      `${subject(p.argument)} must be ${p.expected}, found ${p.found}.`,
   },
   "too-many-arguments": {
     code: "LIPS0308",
@@ -57,13 +62,13 @@ export const layerRows = {
     code: "LIPS0309",
     severity: "error",
     message: (p: { argument: string; text: string; value: string }) =>
-      `\`${p.argument}\` must be a whole number: ` + (p.text === p.value ? `${p.value}.` : `${p.text} = ${p.value}.`),
+      `${subject(p.argument)} must be a whole number: ` + (p.text === p.value ? `${p.value}.` : `${p.text} = ${p.value}.`),
   },
   "out-of-range": {
     code: "LIPS0310",
     severity: "error",
     message: (p: { argument: string; found: string; allowed: string }) =>
-      `\`${p.argument}\` is ${p.found}, but must be ${p.allowed}.`,
+      `${subject(p.argument)} is ${p.found}, but must be ${p.allowed}.`,
   },
   "not-a-layer": {
     code: "LIPS0311",
