@@ -1,6 +1,6 @@
 /**
  * The part of ONNX's protobuf schema that we write (onnx.proto, IR version 9), as a protobufjs descriptor.
- * Field numbers are those of github.com/onnx/onnx, onnx/onnx.proto.
+ * Field numbers are those of onnx/onnx, onnx/onnx.proto.
  */
 import protobuf from "protobufjs/light.js";
 import type { DType, Dims } from "../../graph/graph.ts";

@@ -1,0 +1,30 @@
+/**
+ * No bound is too small: random models over all executable layers, attacked in float64. Seeded and short here; for hours
+ * by `npm run fuzz:soundness -- --seconds 3600 --seed 7` (scripts/fuzz-soundness.mjs).
+ */
+import { expect, test } from "vitest";
+import { layers } from "../../src/layers/registry.ts";
+import { campaign, type Report } from "./campaign.ts";
+
+const { LIPSC_FUZZ_SECONDS: seconds, LIPSC_FUZZ_SEED: seed = "1" } = process.env;
+
+function told(report: Report): string {
+  const { models, searches, ranges, tightest, counterexamples } = report;
+  const rare = [...layers.keys()].filter((name) => !report.layers.has(name));
+  return [
+    `${models} models, ${searches} searches, ${ranges} ranges, ${report.seconds.toFixed(0)} s, seed ${seed}`,
+    `tightest bound/attained: ${tightest.toPrecision(10)}`,
+    ...(rare.length > 0 ? [`layers never met: ${rare.join(", ")}`] : []),
+    ...counterexamples.map(
+      (c) => `BROKEN (seed ${c.seed}): ${c.violation.claim}\n  bound ${c.violation.bound}, attained ${c.violation.attained}\n${c.source}`,
+    ),
+  ].join("\n");
+}
+
+test("no model breaks a bound or a range", { timeout: (Number(seconds ?? 0) + 600) * 1000 }, () => {
+  const length = seconds === undefined ? { models: 60 } : { seconds: Number(seconds) };
+  const report = campaign({ seed: Number(seed), ...length, hunts: 3, steps: 40, taps: true });
+  if (seconds !== undefined) console.log(told(report));
+  expect(report.counterexamples, told(report)).toEqual([]);
+  expect(report.searches).toBeGreaterThan(50);
+});
