@@ -12,6 +12,7 @@ import { mostInt } from "./reader.ts";
 import { coerce, type TypeRef } from "./types.ts";
 import { describe, type OptionVal, type Val } from "./values.ts";
 import { nearest } from "./words.ts";
+import { defaultEpochs, defaultRecipe } from "../model/recipe.ts";
 
 /** The closed list of keys, with the type of each. */
 export const trainKeys: Record<keyof Omit<TrainConfig, "span">, TypeRef> = {
@@ -33,25 +34,6 @@ export const trainKeys: Record<keyof Omit<TrainConfig, "span">, TypeRef> = {
 
 type Key = keyof typeof trainKeys;
 
-/** What holds where an entry is missing (docs/language.md, "Train"). */
-const defaults: Omit<TrainConfig, "span"> = {
-  data: null,
-  augment: [],
-  loss: [{ weight: 1, term: { name: "cross_entropy", args: { smoothing: 0 } } }],
-  optimizer: { name: "adamw", args: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.05 } },
-  groups: [],
-  schedule: { name: "cosine", args: { warmup: 0, min_lr: 0 } },
-  epochs: null,
-  steps: null,
-  batch: 128,
-  clip: null,
-  average: null,
-  precision: "float32",
-  seed: 0,
-  report: [],
-};
-const defaultEpochs = 10;
-
 /** Seeds reach the graph as float32. */
 export const mostSeed = 2 ** 24 - 1;
 
@@ -66,7 +48,7 @@ export function elaborateTrain(
   train: Train,
   overrides: ReadonlyMap<string, Override>,
 ): TrainConfig {
-  const config: { -readonly [K in Key]: TrainConfig[K] } = { ...defaults };
+  const config: { -readonly [K in Key]: TrainConfig[K] } = { ...defaultRecipe };
   const given = new Map<string, { value: Expr; span: Span }>();
   for (const { key, value } of train.entries) {
     if (key.text === "") frame.run.failed = true;

@@ -7,6 +7,7 @@ import { spectralNormUpper } from "../gain/spectral.ts";
 import type { Init, Model, Weight } from "../model/model.ts";
 import { orthonormalColumns } from "./orthonormal.ts";
 import { sizeOf } from "./primitives/arrays.ts";
+import { mix } from "./mix.ts";
 
 /** Every weight by path. */
 export function initialise(model: Model, seed: number): Map<string, Float32Array> {
@@ -143,12 +144,4 @@ class Generator {
       if (Math.abs(x) <= limit) return x;
     }
   }
-}
-
-function mix(x: number): number {
-  x ^= x >>> 16;
-  x = Math.imul(x, 0x21f0aaad);
-  x ^= x >>> 15;
-  x = Math.imul(x, 0x735a2d97);
-  return (x ^ (x >>> 15)) >>> 0;
 }

@@ -1,4 +1,5 @@
 /** Seeded generator of the host side (order of samples, augmentation): stateless per (seed, epoch, purpose). */
+import { mix } from "../graph/mix.ts";
 
 /** splitmix32: mixes a 32-bit state; good enough for shuffles, equal on every machine. */
 export function generator(...seeds: readonly number[]): () => number {
@@ -8,14 +9,6 @@ export function generator(...seeds: readonly number[]): () => number {
     state = (state + 0x9e3779b9) | 0;
     return mix(state) / 2 ** 32;
   };
-}
-
-function mix(x: number): number {
-  x ^= x >>> 16;
-  x = Math.imul(x, 0x21f0aaad);
-  x ^= x >>> 15;
-  x = Math.imul(x, 0x735a2d97);
-  return (x ^ (x >>> 15)) >>> 0;
 }
 
 /** A permutation of 0 … count − 1 (Fisher–Yates), the same for the same seeds. */

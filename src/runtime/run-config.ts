@@ -1,6 +1,7 @@
 /** What a run is, after the spec's `train` section and the command line's overrides. Saved as config.json. */
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
+import { defaultEpochs, defaultRecipe } from "../model/recipe.ts";
 import { bad, good, type Result } from "./result.ts";
 
 /** As given on the command line; null where it wasn't. */
@@ -11,27 +12,9 @@ export interface Overrides {
   readonly seed: number | null;
 }
 
-/** Used where a model has no `train` section. */
-const fallback = {
-  data: null,
-  augment: [],
-  loss: [{ weight: 1, term: { name: "cross_entropy", args: { smoothing: 0 } } }],
-  optimizer: { name: "adamw", args: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.05 } },
-  groups: [],
-  schedule: { name: "cosine", args: { warmup: 0, min_lr: 0 } },
-  epochs: 10,
-  steps: null,
-  batch: 128,
-  clip: null,
-  average: null,
-  precision: "float32",
-  seed: 0,
-  report: [],
-} as const;
-
 /** The recipe of a run. */
 export function resolveRecipe(model: Model, overrides: Overrides): Result<TrainConfig> {
-  const base: TrainConfig = model.train ?? { ...fallback, span: model.span };
+  const base: TrainConfig = model.train ?? { ...defaultRecipe, span: model.span };
   if (base.average) return refuse("average", "weight averages can't be run yet");
   if (base.precision !== "float32") return refuse(`precision: ${base.precision}`, "training runs in float32");
   const optimizer =
@@ -55,7 +38,7 @@ function refuse(option: string, problem: string): Result<never> {
 
 /** Steps and epochs of a run over so many batches an epoch. */
 export function lengthOf(recipe: TrainConfig, perEpoch: number): { steps: number; epochs: number } {
-  const steps = recipe.steps ?? (recipe.epochs ?? fallback.epochs) * perEpoch;
+  const steps = recipe.steps ?? (recipe.epochs ?? defaultEpochs) * perEpoch;
   return { steps, epochs: Math.ceil(steps / perEpoch) };
 }
 

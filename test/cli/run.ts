@@ -15,8 +15,8 @@ export interface Finished {
 }
 
 /** Starts `lipsc ARGS` in the project's folder. */
-export function start(args: readonly string[]): { child: ChildProcess; finished: Promise<Finished> } {
-  const child = spawn(process.execPath, [command, ...args], {
+export function start(args: readonly string[], node: readonly string[] = []): { child: ChildProcess; finished: Promise<Finished> } {
+  const child = spawn(process.execPath, [...node, command, ...args], {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1" },
   });
@@ -56,4 +56,9 @@ export function metricsOf(folder: string): unknown[] {
     .trim()
     .split("\n")
     .map((line) => ({ ...(JSON.parse(line) as object), seconds: 0 }));
+}
+
+/** The same with options for node itself. */
+export function lipscWith(node: readonly string[], ...args: readonly string[]): Promise<Finished> {
+  return start(args, node).finished;
 }
