@@ -5,13 +5,12 @@
  *
  *   node dist/bench/without-warmup.js --data FOLDER [--images 10000] [--epochs 2] [--seeds 0,1,2] [--rates …]
  */
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { nodeHost } from "../src/cli/host-node.ts";
 import { loadModel } from "../src/cli/load.ts";
-import { writeWhole } from "../src/runtime/checkpoint.ts";
 import { openData } from "../src/runtime/data/open.ts";
 import type { Data, Samples } from "../src/runtime/data/samples.ts";
 import { openEngine } from "../src/runtime/engines/select.ts";
@@ -63,15 +62,15 @@ for (const lr of numbers(flags.rates)) {
       if (runs.some(done)) continue;
       const run = await trainOnce(model, lr, seed);
       runs.push(run);
-      writeWhole(store, JSON.stringify(runs, null, 1) + "\n");
+      writeFileSync(store, JSON.stringify(runs, null, 1) + "\n");
       console.log(
         `${model} lr ${lr} seed ${seed}: ${run.accuracy === null ? `diverged (${run.diverged})` : `${(100 * run.accuracy).toFixed(1)} %`}`,
       );
     }
   }
 }
-writeWhole(`${flags.out}.md`, table(runs));
-writeWhole(`${flags.out}.svg`, await plotRuns(runs));
+writeFileSync(`${flags.out}.md`, table(runs));
+writeFileSync(`${flags.out}.svg`, await plotRuns(runs));
 
 async function trainOnce(name: string, lr: number, seed: number): Promise<Run> {
   const { model, diagnostics } = loadModel(nodeHost, spec, name, {});

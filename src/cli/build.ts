@@ -1,13 +1,15 @@
 /** `lipsc build FILE --out DIR`: the training step and the inference graph as ONNX, with what is needed to run them. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { initialise } from "../graph/initialise.ts";
 import { emitBundle } from "../targets/onnx/bundle.ts";
-import { encodeWeights, writeWhole } from "../runtime/checkpoint.ts";
+import { encodeWeights } from "../runtime/checkpoint.ts";
 import type { HostTensor } from "../runtime/engine.ts";
-import { resolveRecipe } from "../runtime/run-config.ts";
+import { makeFolder, writeWhole } from "../runtime/files.ts";
+import { adviceOn, resolveRecipe } from "../runtime/run-config.ts";
 import { nodeHost } from "./host-node.ts";
 import { loadModel } from "./load.ts";
+import { refuseWeights } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
 
 export interface BuildOptions {
@@ -23,10 +25,14 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   const { model, diagnostics, sources } = loadModel(nodeHost, options.file, options.model, options.set);
   printDiagnostics(diagnostics, sources);
   if (!model) return 1;
+  const fail = (problem: Diagnostic): number => (printDiagnostics([problem], sources), 1);
+  const tooLarge = refuseWeights(model);
+  if (tooLarge) return fail(tooLarge);
   const recipe = resolveRecipe(model, { epochs: null, lr: null, batch: options.batch, seed: options.seed });
-  if (!recipe.ok) return (printDiagnostics([recipe.problem], sources), 1);
+  if (!recipe.ok) return fail(recipe.problem);
+  printDiagnostics(adviceOn(model, recipe.value), sources);
   const files = await emitBundle(model, recipe.value);
-  if (!files.ok) return (printDiagnostics([files.problem], sources), 1);
+  if (!files.ok) return fail(files.problem);
 
   const weights = new Map<string, HostTensor>();
   for (const [path, data] of initialise(model, recipe.value.seed)) {
@@ -37,9 +43,11 @@ export async function runBuild(options: BuildOptions): Promise<number> {
     ...files.value,
     ["initial.safetensors", encodeWeights(model, weights)],
   ]);
-  mkdirSync(options.out, { recursive: true });
+  const made = makeFolder(options.out);
+  if (!made.ok) return fail(made.problem);
   for (const [name, content] of all) {
-    writeWhole(join(options.out, name), content);
+    const written = writeWhole(join(options.out, name), content);
+    if (!written.ok) return fail(written.problem);
     const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.length;
     process.stdout.write(
       `${join(options.out, name).padEnd(48)} ${(bytes / 1024).toFixed(0).padStart(8)} KiB\n`,

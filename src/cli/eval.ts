@@ -2,7 +2,8 @@
 import { evaluate } from "../runtime/evaluate.ts";
 import { openData } from "../runtime/data/open.ts";
 import { printDiagnostics } from "./print.ts";
-import { openTrained, type TrainedOptions } from "./trained.ts";
+import { showCount } from "./report/numbers.ts";
+import { headOf, openTrained, type TrainedOptions } from "./trained.ts";
 
 export interface EvalOptions extends TrainedOptions {
   readonly data: string | null;
@@ -28,6 +29,7 @@ export async function runEval(options: EvalOptions): Promise<number> {
         model: model.name,
         weights: trained.weightsPath,
         data: samples.name,
+        set: data.value.test ? "test" : "train",
         engine: engine.name,
         device: engine.device,
         count,
@@ -38,9 +40,8 @@ export async function runEval(options: EvalOptions): Promise<number> {
     return 0;
   }
   process.stdout.write(
-    `model    ${model.name} (${trained.weightsPath})\n` +
-      `data     ${samples.name}: ${count} samples\n` +
-      `engine   ${engine.name} ${engine.version} on ${engine.device}\n` +
+    headOf(trained) +
+      `data     ${samples.name}: ${showCount(count)} samples${data.value.test ? "" : " (there is no test set)"}\n` +
       `accuracy ${(100 * accuracy).toFixed(2)} %   loss ${loss.toFixed(4)}\n`,
   );
   return 0;

@@ -1,16 +1,21 @@
 /** `lipsc predict RUN IMAGE…`: the likeliest classes of images, with their probabilities. */
 import { rank } from "../runtime/classify.ts";
 import { decode } from "../runtime/data/images.ts";
-import { openData } from "../runtime/data/open.ts";
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { printDiagnostics } from "./print.ts";
-import { openTrained, type TrainedOptions } from "./trained.ts";
+import { tabulate } from "./report/table.ts";
+import { headOf, openTrained, type TrainedOptions } from "./trained.ts";
 
 export interface PredictOptions extends TrainedOptions {
   readonly images: readonly string[];
   /** How many classes to show. */
   readonly top: number;
   readonly format: "text" | "json";
+}
+
+interface Prediction {
+  readonly image: string;
+  readonly classes: readonly { readonly label: string; readonly probability: number }[];
 }
 
 export async function runPredict(options: PredictOptions): Promise<number> {
@@ -32,13 +37,10 @@ export async function runPredict(options: PredictOptions): Promise<number> {
     );
     return 1;
   }
-  // Names of classes come with the data; without the data, numbers do.
-  const data = openData(model, trained.data);
-  const names = data.ok ? data.value.train.classNames : null;
-  const label = (k: number): string => names?.[k] ?? String(k);
+  const label = (k: number): string => trained.classNames?.[k] ?? String(k);
 
   let code = 0;
-  const results = [];
+  const results: Prediction[] = [];
   for (const path of options.images) {
     const pixels = await decode(path, height, width, channels);
     if (!pixels.ok) {
@@ -59,10 +61,20 @@ export async function runPredict(options: PredictOptions): Promise<number> {
   }
   await session.release();
   if (options.format === "json") process.stdout.write(JSON.stringify(results) + "\n");
-  else
-    for (const r of results)
-      process.stdout.write(
-        `${r.image}  ${r.classes.map((c) => `${c.label} ${(100 * c.probability).toFixed(1)} %`).join("  ")}\n`,
-      );
+  else process.stdout.write(headOf(trained) + table(results));
   return code;
+}
+
+/** One line per image: its classes, the likeliest first. */
+function table(results: readonly Prediction[]): string {
+  const rows = results.map(({ image, classes }) => [
+    image,
+    ...classes.flatMap(({ label, probability }) => [label, `${(100 * probability).toFixed(1)} %`]),
+  ]);
+  const columns = Array.from({ length: Math.max(0, ...rows.map((row) => row.length)) }, (_, i) => ({
+    align: i > 0 && i % 2 === 0 ? ("right" as const) : ("left" as const),
+  }));
+  return tabulate(rows, columns, "")
+    .map((line) => line + "\n")
+    .join("");
 }

@@ -2,11 +2,18 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Provider } from "../targets/onnx/emitter.ts";
 
-/** A whole number ≥ 1. */
-function count(text: string): number {
-  const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError("expected a whole number from 1.");
-  return n;
+/** Reads a whole number from 1. */
+const count = upTo(2 ** 31 - 1);
+/** More than this is never faster, and engines have been seen to hang with thousands. */
+const threads = upTo(256);
+
+function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (!Number.isSafeInteger(n) || n < 1 || n > most)
+      throw new InvalidArgumentError(`expected a whole number from 1 to ${most}.`);
+    return n;
+  };
 }
 
 /** Seeds go into the graph as float32: whole numbers below 2²⁴. */
@@ -37,7 +44,7 @@ export function addRunCommands(program: Command, set: () => Option): void {
       .option("--model <name>", "the model, where the file has several")
       .option("--engine <name>", "onnxruntime-node, onnxruntime-web or reference (float64, slow)")
       .addOption(new Option("--device <device>", "where onnxruntime runs").choices(["cpu", "webgpu", "cuda"]))
-      .option("--threads <n>", "threads of the CPU", count)
+      .option("--threads <n>", "threads of the CPU", threads)
       .addOption(set());
   const engineOf = (flags: EngineFlags) => ({
     engine: flags.engine ?? null,
@@ -90,7 +97,9 @@ export function addRunCommands(program: Command, set: () => Option): void {
         "goes on with the run in this folder, to the same numbers as if it had never stopped",
       )
       .option("--checkpoint-every <steps>", "also between epochs", count),
-  ).action(async (file: string | undefined, flags: EngineFlags & Partial<TrainFlags>) => {
+  ).action(async (file: string | undefined, flags: EngineFlags & Partial<TrainFlags>, command: Command) => {
+    if (file === undefined && flags.resume === undefined)
+      command.error("error: name a spec to train, or a run to go on with: --resume RUN");
     const { runTrain } = await import("./train.ts");
     process.exitCode = await runTrain({
       ...engineOf(flags),

@@ -1,24 +1,33 @@
 /** `lipsc train FILE`: trains one model of a spec, and keeps the run in a folder. */
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
-import type { Provider } from "../targets/onnx/emitter.ts";
-import { openData } from "../runtime/data/open.ts";
-import { batchesPerEpoch } from "../runtime/batches.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { Model, TrainConfig } from "../model/model.ts";
 import { modelHash } from "../runtime/checkpoint.ts";
+import { openData } from "../runtime/data/open.ts";
+import type { Data } from "../runtime/data/samples.ts";
+import type { Engine } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
-import { engineRequest } from "./engine-options.ts";
+import { readText } from "../runtime/files.ts";
+import { prepare, type TrainPlan } from "../runtime/prepare.ts";
 import { formatSeconds, openProgress } from "../runtime/progress.ts";
-import { lengthOf, resolveRecipe, type RunRecord } from "../runtime/run-config.ts";
-import { createFolder, freshFolder, readRecord, runFolder, type RunFolder } from "../runtime/run-folder.ts";
-import { train, type TrainOutcome } from "../runtime/train.ts";
-import { countParameters } from "./report/figures.ts";
+import { good, type Result } from "../runtime/result.ts";
+import { adviceOn, resolveRecipe, type RunLength } from "../runtime/run-config.ts";
+import { createFolder, newFolder, type RunFolder } from "../runtime/run-folder.ts";
+import { run, type TrainOutcome } from "../runtime/train.ts";
+import type { Provider } from "../targets/onnx/emitter.ts";
+import type { SourceFile } from "../text/source.ts";
+import { engineRequest } from "./engine-options.ts";
 import { nodeHost } from "./host-node.ts";
 import { loadModel } from "./load.ts";
+import { refuseTraining } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
+import { countParameters } from "./report/figures.ts";
+import { plural, showCount } from "./report/numbers.ts";
+import { changedSince, originOf, type Origin } from "./run-origin.ts";
 import { version } from "./version.ts";
 
 export interface TrainOptions {
+  /** null only with `resume`. */
   readonly file: string | null;
   readonly model: string | null;
   readonly set: Record<string, string>;
@@ -47,151 +56,139 @@ export interface TrainResult {
   readonly outcome: TrainOutcome | null;
 }
 
-/** What it was begun with wins on resume; the command line may only repeat it. */
-interface Origin {
-  readonly file: string;
-  readonly model: string | null;
-  readonly set: Record<string, string>;
-  readonly data: string | null;
-  readonly record: RunRecord | null;
-}
-
 export async function trainModel(options: TrainOptions): Promise<TrainResult> {
-  const say = (line: string): void => void process.stdout.write(line + "\n");
   const origin = originOf(options);
-  if ("code" in origin) return fail(origin);
-  const { model, diagnostics, sources } = loadModel(nodeHost, origin.file, origin.model, origin.set);
-  printDiagnostics(diagnostics, sources);
-  if (!model) return failed;
-
-  const recipe = origin.record
-    ? { ok: true as const, value: origin.record.recipe }
-    : resolveRecipe(model, {
-        epochs: options.epochs,
-        batch: options.batch,
-        lr: options.lr,
-        seed: options.seed,
-      });
-  if (!recipe.ok) return fail(recipe.problem);
-  const data = openData(model, origin.data);
-  if (!data.ok) return fail(data.problem);
-  const engine = await openEngine(engineRequest(options));
-  if (!engine.ok) return fail(engine.problem);
-  printDiagnostics(engine.notes, new Map());
-
-  const folder =
-    options.resume !== null
-      ? runFolder(options.resume)
-      : options.out !== null
-        ? runFolder(options.out)
-        : freshFolder(model.name);
-  const perEpoch = Math.max(1, batchesPerEpoch(data.value.train, recipe.value.batch));
-  const { steps, epochs } = lengthOf(recipe.value, perEpoch);
-  const parameters = countParameters(model);
-  say(
-    `model    ${model.name}: ${parameters.toLocaleString("en").replaceAll(",", " ")} parameters (${origin.file})`,
-  );
-  say(
-    `data     ${data.value.train.name}: ${data.value.train.count} training${data.value.test ? `, ${data.value.test.count} test` : ""} samples`,
-  );
-  say(`engine   ${engine.value.name} ${engine.value.version} on ${engine.value.device}`);
-  say(
-    `run      ${folder.path}: ${epochs} epochs, ${steps} steps of ${recipe.value.batch}, seed ${recipe.value.seed}${options.resume !== null ? ", resumed" : ""}`,
-  );
-  if (!origin.record) {
-    createFolder(folder, {
-      lipsc: version,
-      node: process.version,
-      platform: `${process.platform}-${process.arch}`,
-      engine: engine.value.name,
-      device: engine.value.device,
-      engineVersion: engine.value.version,
-      model: model.name,
-      modelHash: modelHash(model),
-      file: resolve(origin.file),
-      spec: readFileSync(origin.file, "utf8"),
-      set: origin.set,
-      data: origin.data === null ? null : resolve(origin.data),
-      dataName: data.value.train.name,
-      threads: options.threads,
-      parameters,
-      recipe: recipe.value,
-      steps,
-    });
+  if (!origin.ok) return fail(origin.problem);
+  const plan = await planOf(options, origin.value);
+  if (!plan) return failed;
+  const prepared = await prepare(plan);
+  if (!prepared.ok) return fail(prepared.problem);
+  const { folder, recipe } = plan;
+  const { length } = prepared.value;
+  if (!origin.value.run) {
+    const record = recordOf(plan, origin.value, length);
+    const created = record.ok ? createFolder(folder, record.value) : record;
+    if (!created.ok) return fail(created.problem);
   }
+  say(
+    `run      ${folder.path}: ${plural(length.epochs, "epoch")}, ${plural(length.steps, "step")} of ` +
+      `${showCount(recipe.batch)}, seed ${recipe.seed}${plan.resume ? ", resumed" : ""}`,
+  );
 
-  let stop = false;
-  const onInterrupt = (): void => {
-    if (stop) process.exit(130);
-    stop = true;
-    process.stderr.write("\nstopping after this step, saving …\n");
-  };
-  process.on("SIGINT", onInterrupt);
-  const progress = await openProgress(process.stdout);
-  const plan = {
-    model,
-    recipe: recipe.value,
-    data: data.value,
-    engine: engine.value,
-    folder,
-    resume: options.resume !== null,
-    checkpointEvery: options.checkpointEvery,
-  };
-  const outcome = await train(plan, progress, () => stop);
-  process.off("SIGINT", onInterrupt);
+  const stop = stopOnSignals();
+  const outcome = await run(prepared.value, await openProgress(process.stdout), stop.requested);
+  stop.release();
   if (!outcome.ok) return fail(outcome.problem);
   if (outcome.value.interrupted) {
-    say(`saved at step ${outcome.value.steps} of ${steps}; go on with: lipsc train --resume ${folder.path}`);
+    say(
+      `saved at step ${outcome.value.steps} of ${length.steps}; go on with: lipsc train --resume ${folder.path}`,
+    );
     return { code: 130, folder, outcome: outcome.value };
   }
-  const { test, seconds } = outcome.value;
-  say(
-    `done in ${formatSeconds(seconds)}${test ? `: test accuracy ${(100 * test.accuracy).toFixed(1)} % (${test.count} samples), loss ${test.loss.toFixed(4)}` : ""}`,
-  );
-  say(`weights  ${folder.weights}`);
+  sayOutcome(outcome.value, folder);
   return { code: 0, folder, outcome: outcome.value };
 }
 
 const failed: TrainResult = { code: 1, folder: null, outcome: null };
 
-function fail(problem: Diagnostic): TrainResult {
-  printDiagnostics([problem], new Map());
+function say(line: string): void {
+  process.stdout.write(line + "\n");
+}
+
+function fail(problem: Diagnostic, sources: ReadonlyMap<string, SourceFile> = new Map()): TrainResult {
+  printDiagnostics([problem], sources);
   return failed;
 }
 
-function originOf(options: TrainOptions): Origin | Diagnostic {
-  if (options.resume === null) {
-    if (options.file === null)
-      return diagnostic("run-option", null, {
-        option: "FILE",
-        problem: "name a spec to train, or a run to go on with: --resume RUN",
-      });
-    return { file: options.file, model: options.model, set: options.set, data: options.data, record: null };
-  }
-  const record = readRecord(runFolder(options.resume));
-  if (!record.ok) return record.problem;
-  const r = record.value;
-  const differing = (
-    [
-      ["--model", options.model, r.model],
-      ["--epochs", options.epochs, r.recipe.epochs],
-      ["--batch", options.batch, r.recipe.batch],
-      ["--seed", options.seed, r.recipe.seed],
-      ["--lr", options.lr, r.recipe.optimizer.args.lr],
-    ] as const
-  ).find(([, given, before]) => given !== null && given !== before);
-  if (differing) {
-    const [option, given, before] = differing;
-    return diagnostic("run-option", null, {
-      option,
-      problem: `the run was begun with ${String(before)}, it can't go on with ${String(given)}; begin a new run for that`,
-    });
-  }
+/** Model, recipe, data, engine and folder, each said as it is found; null after errors, which are printed. */
+async function planOf(options: TrainOptions, origin: Origin): Promise<TrainPlan | null> {
+  const { model, diagnostics, sources } = loadModel(nodeHost, origin.file, origin.model, origin.set);
+  printDiagnostics(diagnostics, sources);
+  if (!model) return null;
+  const refuse = (problem: Diagnostic): null => (fail(problem, sources), null);
+  const recipe: Result<TrainConfig> = origin.run
+    ? good(origin.run.record.recipe)
+    : resolveRecipe(model, options);
+  if (!recipe.ok) return refuse(recipe.problem);
+  const folder = origin.run ? good(origin.run.folder) : newFolder(options.out, model.name);
+  if (!folder.ok) return refuse(folder.problem);
+  const tooLarge = refuseTraining(model, recipe.value.batch);
+  if (tooLarge) return refuse(tooLarge);
+  const data = openData(model, origin.data);
+  if (!data.ok) return refuse(data.problem);
+  const changed = origin.run && changedSince(origin.run.record, model, data.value.train);
+  if (changed) return refuse(changed);
+  printDiagnostics(adviceOn(model, recipe.value), sources);
+  const engine = await openEngine(engineRequest(origin.engine));
+  if (!engine.ok) return refuse(engine.problem);
+  printDiagnostics(engine.notes, sources);
+  sayParts(model, origin.file, data.value, engine.value);
   return {
-    file: options.file ?? r.file,
-    model: r.model,
-    set: { ...r.set },
-    data: options.data ?? r.data,
-    record: r,
+    model,
+    recipe: recipe.value,
+    data: data.value,
+    engine: engine.value,
+    folder: folder.value,
+    resume: origin.run !== null,
+    checkpointEvery: options.checkpointEvery,
+  };
+}
+
+function sayParts(model: Model, file: string, { train, test }: Data, engine: Engine): void {
+  say(`model    ${model.name}: ${showCount(countParameters(model))} parameters (${file})`);
+  say(
+    `data     ${train.name}: ${showCount(train.count)} training${test ? `, ${showCount(test.count)} test` : ""} samples`,
+  );
+  say(`engine   ${engine.name} ${engine.version} on ${engine.device}`);
+}
+
+function sayOutcome({ test, seconds }: TrainOutcome, folder: RunFolder): void {
+  const tested = test
+    ? `: test accuracy ${(100 * test.accuracy).toFixed(1)} % (${showCount(test.count)} samples), loss ${test.loss.toFixed(4)}`
+    : "";
+  say(`done in ${formatSeconds(seconds)}${tested}`);
+  say(`weights  ${folder.weights}`);
+}
+
+function recordOf({ model, recipe, data, engine }: TrainPlan, origin: Origin, { steps }: RunLength) {
+  const spec = readText(origin.file, "spec");
+  if (!spec.ok) return spec;
+  return good({
+    lipsc: version,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    engine: engine.name,
+    engineVersion: engine.version,
+    device: engine.device,
+    provider: origin.engine.device,
+    threads: origin.engine.threads,
+    model: model.name,
+    modelHash: modelHash(model),
+    file: resolve(origin.file),
+    spec: spec.value,
+    set: origin.set,
+    data: origin.data === null ? null : resolve(origin.data),
+    dataName: data.train.name,
+    samples: data.train.count,
+    classNames: data.train.classNames,
+    parameters: countParameters(model),
+    recipe,
+    steps,
+  });
+}
+
+/** Ctrl-C and what else ends a program politely ask for a stop after the step; the second time it ends at once. */
+function stopOnSignals(): { requested: () => boolean; release: () => void } {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  let stop = false;
+  const onSignal = (): void => {
+    if (stop) process.exit(130);
+    stop = true;
+    process.stderr.write("\nstopping after this step, saving …\n");
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    requested: () => stop,
+    release: () => signals.forEach((signal) => process.off(signal, onSignal)),
   };
 }

@@ -1,5 +1,5 @@
 /** Trained weights on the command line: a run folder, or a spec with a weights file. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { buildInferenceGraph } from "../graph/inference.ts";
 import type { Model } from "../model/model.ts";
@@ -7,6 +7,8 @@ import type { Engine, HostTensor, Session } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
 import { engineRequest } from "./engine-options.ts";
 import { readCheckpoint } from "../runtime/checkpoint.ts";
+import { isFolder } from "../runtime/files.ts";
+import { notRunnable } from "../runtime/prepare.ts";
 import { bad, good, missing, type Result } from "../runtime/result.ts";
 import { readRecord, runFolder } from "../runtime/run-folder.ts";
 import type { Provider } from "../targets/onnx/emitter.ts";
@@ -34,10 +36,12 @@ export interface Trained {
   readonly batch: number;
   /** Data of the run, as given with --data then. */
   readonly data: string | null;
+  readonly classNames: readonly string[] | null;
 }
 
 export interface Opened {
   readonly trained: Trained | null;
+  /** Errors where there is nothing; else what is worth knowing, such as another engine than the usual one. */
   readonly problems: readonly Diagnostic[];
   readonly sources: ReadonlyMap<string, SourceFile>;
 }
@@ -46,13 +50,15 @@ export interface Opened {
 export async function openTrained(options: TrainedOptions, largestBatch: number): Promise<Opened> {
   const where = locate(options);
   if (!where.ok) return { trained: null, problems: [where.problem], sources: new Map() };
-  const { file, weights: path, data } = where.value;
-  const loaded = loadModel(nodeHost, file, where.value.model, where.value.set);
-  if (!loaded.model) return { trained: null, problems: loaded.diagnostics, sources: loaded.sources };
-  const opened = await open(loaded.model, path, data, options, Math.min(largestBatch, where.value.batch));
+  const { model, diagnostics, sources } = loadModel(nodeHost, where.value.file, where.value.model, where.value.set);
+  if (!model) return { trained: null, problems: diagnostics, sources };
+  const engine = await openEngine(engineRequest(options));
+  if (!engine.ok) return { trained: null, problems: [engine.problem], sources };
+  const batch = Math.min(largestBatch, where.value.batch);
+  const opened = await open(model, { ...where.value, batch }, engine.value);
   return opened.ok
-    ? { trained: opened.value, problems: [], sources: loaded.sources }
-    : { trained: null, problems: [opened.problem], sources: loaded.sources };
+    ? { trained: opened.value, problems: engine.notes, sources }
+    : { trained: null, problems: [opened.problem], sources };
 }
 
 interface Place {
@@ -61,13 +67,14 @@ interface Place {
   readonly model: string | null;
   readonly set: Record<string, string>;
   readonly data: string | null;
+  readonly classNames: readonly string[] | null;
   readonly batch: number;
 }
 
 function locate(options: TrainedOptions): Result<Place> {
   const { path } = options;
   if (!existsSync(path)) return missing(path, "run folder or spec");
-  if (!statSync(path).isDirectory()) {
+  if (!isFolder(path)) {
     if (options.weights === null) {
       return bad(
         diagnostic("run-option", null, {
@@ -82,6 +89,7 @@ function locate(options: TrainedOptions): Result<Place> {
       model: options.model,
       set: options.set,
       data: null,
+      classNames: null,
       batch: 128,
     });
   }
@@ -90,34 +98,37 @@ function locate(options: TrainedOptions): Result<Place> {
   if (!record.ok) return record;
   const weights = options.weights ?? [folder.weights, folder.checkpoint].find((p) => existsSync(p));
   if (weights === undefined) return missing(folder.checkpoint, "checkpoint");
-  const { file, model, set, data, recipe } = record.value;
-  return good({ file, weights, model, set: { ...set, ...options.set }, data, batch: recipe.batch });
+  const { recipe, ...kept } = record.value;
+  const set = { ...kept.set, ...options.set };
+  return good({ ...kept, weights, model: options.model ?? kept.model, set, batch: recipe.batch });
 }
 
-async function open(
-  model: Model,
-  path: string,
-  data: string | null,
-  options: TrainedOptions,
-  batch: number,
-): Promise<Result<Trained>> {
+async function open(model: Model, place: Place, engine: Engine): Promise<Result<Trained>> {
+  const problem = notRunnable(model);
+  if (problem) return bad(problem);
+  const { weights: weightsPath, data, classNames, batch } = place;
   const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
-  const checkpoint = readCheckpoint(path, model, shapes);
+  const checkpoint = readCheckpoint(weightsPath, model, shapes);
   if (!checkpoint.ok) return checkpoint;
   const graph = buildInferenceGraph(model, { batch });
   if (!graph.ok) return graph;
-  const engine = await openEngine(engineRequest(options));
-  if (!engine.ok) return engine;
-  const session = await engine.value.open(graph.value);
+  const session = await engine.open(graph.value);
   if (!session.ok) return session;
-  const weights = checkpoint.value.state;
   return good({
     model,
-    weightsPath: path,
-    weights,
-    engine: engine.value,
+    weightsPath,
+    weights: checkpoint.value.state,
+    engine,
     session: session.value,
     batch,
     data,
+    classNames,
   });
+}
+
+/** What runs, with which weights, and where: the head of what eval and predict print. */
+export function headOf({ model, weightsPath, engine }: Trained): string {
+  return (
+    `model    ${model.name} (${weightsPath})\n` + `engine   ${engine.name} ${engine.version} on ${engine.device}\n`
+  );
 }

@@ -1,6 +1,6 @@
 import { divUp, mulUp, sqrtDown, sqrtUp } from "../gain/up.ts";
 import { defineLayer, type ParamSignature } from "./layer.ts";
-import { mappedThroughEps, undefinedAtZero, storedNumber, tokenwiseRange } from "./pointwise.ts";
+import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
 export const epsParam = (value: string): ParamSignature => ({
   name: "eps",
@@ -17,11 +17,11 @@ export const epsParam = (value: string): ParamSignature => ({
  * normalised value is n(z) = z/√(‖z‖²/d + ε). Its derivative is r⁻¹(I − zzᵀ/(d·r²)) with r² = ‖z‖²/d + ε, symmetric
  * with eigenvalues r⁻¹ and r⁻¹·ε/r² (because 1 − ‖z‖²/(d·r²) = ε/r²), all in (0, 1/√ε]. Integrate along the segment
  * between two inputs. Attained at a token with equal channels. The same with the unbiased variance, whose r² is
- * larger. ε = 0: no gain. Only ε makes the layer Lipschitz: 316 at 1e−5; counting it as 1 is a known defect of tools.
+ * larger. ε = 0 is refused: equal channels would give 0/0. Only ε makes the layer Lipschitz: 316 at 1e−5; counting it
+ * as 1 is a known defect of tools.
  *
  * Range: |n_c| ≤ √(d−1), because z_c² ≤ (d−1)·Σ_{j≠c} z_j² for Σz = 0, so z_c²·d/(d−1) ≤ ‖z‖² and
- * n_c² ≤ d·z_c²/‖z‖² ≤ d − 1; ‖n‖ ≤ √d. The spread forgets β, which is one constant token. With ε = 0 a token of
- * equal channels gives 0/0: nothing is bounded.
+ * n_c² ≤ d·z_c²/‖z‖² ≤ d − 1; ‖n‖ ≤ √d. The spread forgets β, which is one constant token.
  */
 export const layerNorm = defineLayer<{ eps: number }>({
   name: "LayerNorm",
@@ -30,7 +30,13 @@ export const layerNorm = defineLayer<{ eps: number }>({
   infer: (call) => {
     const { shape } = call.inputs[0];
     const channels = shape[shape.length - 1];
-    const eps = storedNumber(call, "eps", "0 or more", (x) => x >= 0);
+    // With eps 0 some tokens give 0/0, and no claim can be about that.
+    const eps = storedNumber(
+      call,
+      "eps",
+      "above 0, and not so small that float32 makes 0 of it",
+      (x) => x > 0,
+    );
     if (eps === undefined) return undefined;
     const gamma = call.weight("gamma", { shape: [channels], role: "vector", init: { kind: "ones" } });
     const beta = call.weight("beta", { shape: [channels], role: "bias", init: { kind: "zeros" } });
@@ -40,20 +46,14 @@ export const layerNorm = defineLayer<{ eps: number }>({
   rules: {
     gain: (context, [input]) =>
       mappedThroughEps(context, input, context.weight("gamma"), context.config.eps, "LayerNorm and RMSNorm"),
-    range: (context) => {
-      const { config, ranges, outputs, weight } = context;
-      const [{ eps }, [input], [shape]] = [config, ranges, outputs];
+    range: ({ config: { eps }, ranges: [input], outputs: [shape], weight }) => {
       const [gamma, beta] = [weight("gamma"), weight("beta")];
       const d = shape[shape.length - 1];
       const gain = divUp(gamma.maxAbs, sqrtDown(eps));
       const gains = { token: gain, linf: Infinity };
       const bias = { token: beta.frobenius, linf: beta.maxAbs };
       const always = { token: mulUp(gamma.maxAbs, sqrtUp(d)), linf: mulUp(gamma.maxAbs, sqrtUp(d - 1)) };
-      return [
-        eps > 0
-          ? tokenwiseRange(input, shape, gains, bias, always, gamma.why ?? beta.why)
-          : undefinedAtZero(context),
-      ];
+      return [tokenwiseRange(input, shape, gains, bias, always, gamma.why ?? beta.why)];
     },
   },
   lower: ({ builder: b, inputs: [x], config: { eps }, weight }) => {

@@ -2,7 +2,7 @@
 import { numberDown, numberUp, show, toNumber, type Rational } from "../elaborate/rational.ts";
 import type { Range } from "../gain/facts.ts";
 import { closed, channelsOf, through, tokensOf, type Gain, type Reason, type Stated } from "../gain/gain.ts";
-import { closeRange, unbounded } from "../gain/range.ts";
+import { closeRange } from "../gain/range.ts";
 import {
   addUp,
   divUp,
@@ -91,12 +91,6 @@ export function mappedThroughEps(
   if (!(gain < Infinity)) return ruled;
   const text = `\`${layer}\` is Lipschitz only through its eps: it multiplies the bound by ${gain.toPrecision(3)}`;
   return ruled.map((one) => ({ ...one, caution: reason(text, context, fix) }));
-}
-
-/** The range of a norm whose eps is 0: 0/0 somewhere, and NaN lies in no range. */
-export function undefinedAtZero(context: GainContext<Config>): Range {
-  const text = `\`${context.node.layer}\` divides 0 by 0 at some inputs, since its eps is 0`;
-  return unbounded(reason(text, context, "an eps above 0"));
 }
 
 /** One gain for the l2, token and linf norm each. */

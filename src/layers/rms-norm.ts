@@ -1,15 +1,15 @@
 import { divUp, mulUp, sqrtDown, sqrtUp } from "../gain/up.ts";
 import { defineLayer } from "./layer.ts";
 import { epsParam } from "./layer-norm.ts";
-import { mappedThroughEps, undefinedAtZero, storedNumber, tokenwiseRange } from "./pointwise.ts";
+import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
 /**
  * RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467): γ ⊙ x/√(mean of x² + ε) over the d channels of a token.
  * `gains.md`, "LayerNorm and RMSNorm".
  *
  * Gain: l2 and token ‖γ‖∞/√ε: the proof of LayerNorm with z = x. Attained at the token 0.
- * Range: |y_c| ≤ |γ_c|√d and ‖y‖ ≤ ‖γ‖∞√d, because ‖x‖²/(‖x‖²/d + ε) < d. With ε = 0 the token 0 gives 0/0: nothing
- * is bounded.
+ * Range: |y_c| ≤ |γ_c|√d and ‖y‖ ≤ ‖γ‖∞√d, because ‖x‖²/(‖x‖²/d + ε) < d. ε = 0 is refused: the token 0 would
+ * give 0/0.
  */
 export const rmsNorm = defineLayer<{ eps: number }>({
   name: "RMSNorm",
@@ -17,7 +17,13 @@ export const rmsNorm = defineLayer<{ eps: number }>({
   signature: { tensors: ["x"], params: [epsParam("1e-6")], shape: "[..., c] -> [..., c]" },
   infer: (call) => {
     const { shape } = call.inputs[0];
-    const eps = storedNumber(call, "eps", "0 or more", (x) => x >= 0);
+    // With eps 0 some tokens give 0/0, and no claim can be about that.
+    const eps = storedNumber(
+      call,
+      "eps",
+      "above 0, and not so small that float32 makes 0 of it",
+      (x) => x > 0,
+    );
     if (eps === undefined) return undefined;
     const gamma = call.weight("gamma", {
       shape: [shape[shape.length - 1]],
@@ -30,10 +36,7 @@ export const rmsNorm = defineLayer<{ eps: number }>({
   rules: {
     gain: (context, [input]) =>
       mappedThroughEps(context, input, context.weight("gamma"), context.config.eps, "LayerNorm and RMSNorm"),
-    range: (context) => {
-      const { config, ranges, outputs, weight } = context;
-      const [{ eps }, [input], [shape]] = [config, ranges, outputs];
-      if (!(eps > 0)) return [undefinedAtZero(context)];
+    range: ({ config: { eps }, ranges: [input], outputs: [shape], weight }) => {
       const gamma = weight("gamma");
       const gains = { token: divUp(gamma.maxAbs, sqrtDown(eps)), linf: Infinity };
       const size = mulUp(gamma.maxAbs, sqrtUp(shape[shape.length - 1]));

@@ -1,13 +1,13 @@
 /**
  * Checkpoints: one safetensors file with weights under their own paths, optimiser state under `optimizer/…`, and the
- * place in the run as metadata. Written to a temporary name first, so that a kill never leaves half a file.
+ * place in the run as metadata.
  */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Model } from "../model/model.ts";
 import type { HostTensor } from "./engine.ts";
-import { bad, good, missing, type Result } from "./result.ts";
+import { readBytes } from "./files.ts";
+import { bad, good, type Result } from "./result.ts";
 import { readSafetensors, writeSafetensors, type StoredTensor } from "./safetensors.ts";
 
 /** Everything that the rest of a run depends on. */
@@ -17,7 +17,6 @@ export interface Checkpoint {
   /** Sums over the current epoch, for its averages. */
   readonly epochLoss: number;
   readonly epochCorrect: number;
-  readonly bestAccuracy: number;
   /** By graph input name: `param/…`, `m/…`, `v/…`. */
   readonly state: ReadonlyMap<string, HostTensor>;
 }
@@ -49,7 +48,6 @@ export function encodeCheckpoint(model: Model, checkpoint: Checkpoint): Uint8Arr
     step: String(checkpoint.step),
     epochLoss: String(checkpoint.epochLoss),
     epochCorrect: String(checkpoint.epochCorrect),
-    bestAccuracy: String(checkpoint.bestAccuracy),
   });
 }
 
@@ -59,8 +57,9 @@ export function readCheckpoint(
   model: Model,
   expected: ReadonlyMap<string, readonly number[]>,
 ): Result<Checkpoint> {
-  if (!existsSync(path)) return missing(path, "checkpoint");
-  const file = readSafetensors(readFileSync(path), path);
+  const bytes = readBytes(path, "checkpoint");
+  if (!bytes.ok) return bytes;
+  const file = readSafetensors(bytes.value, path);
   if (!file.ok) return file;
   const { tensors, metadata } = file.value;
   const misfit = (problem: string) => bad(diagnostic("checkpoint-mismatch", null, { path, problem }));
@@ -81,15 +80,24 @@ export function readCheckpoint(
     (name) => !expected.has(inputName(name)) && !name.startsWith("optimizer/"),
   );
   if (stranger !== undefined) return misfit(`it holds \`${stranger}\`, which the model doesn't have`);
-  const step = Number(metadata.step ?? "0");
-  if (!Number.isSafeInteger(step) || step < 0) return misfit(`its step is ${metadata.step}`);
-  return good({
-    step,
-    epochLoss: Number(metadata.epochLoss ?? "0"),
-    epochCorrect: Number(metadata.epochCorrect ?? "0"),
-    bestAccuracy: Number(metadata.bestAccuracy ?? "0"),
-    state,
+  const escaped = model.weights.find(({ path: name, range }) => {
+    const data = state.get(`param/${name}`)?.data;
+    // NaN is in no range.
+    return range && data?.some((x) => !(x >= range[0] && x <= range[1]));
   });
+  if (escaped) {
+    const [low, high] = escaped.range ?? [];
+    return misfit(`\`${escaped.path}\` holds a number outside of its declared range [${low}, ${high}]`);
+  }
+  const broken = findNotFinite(state);
+  if (broken !== null) return misfit(`\`${fileName(broken)}\` holds a number that is not finite`);
+  const [step, epochLoss, epochCorrect] = ["step", "epochLoss", "epochCorrect"].map((key) =>
+    Number(metadata[key] ?? "0"),
+  );
+  if (!Number.isSafeInteger(step) || step < 0) return misfit(`its step is ${metadata.step}`);
+  if (!Number.isFinite(epochLoss) || !Number.isFinite(epochCorrect))
+    return misfit("its averages over the epoch are not numbers");
+  return good({ step, epochLoss, epochCorrect, state });
 }
 
 /** Weights only, for inference and for other tools. */
@@ -104,18 +112,6 @@ export function encodeWeights(model: Model, state: ReadonlyMap<string, HostTenso
     model: model.name,
     modelHash: modelHash(model),
   });
-}
-
-/** Writes a file whole or not at all. */
-export function writeWhole(path: string, bytes: Uint8Array | string): void {
-  const temporary = `${path}.partial`;
-  const handle = openSync(temporary, "w");
-  const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-  let at = 0;
-  while (at < data.length) at += writeSync(handle, data, at);
-  fsyncSync(handle);
-  closeSync(handle);
-  renameSync(temporary, path);
 }
 
 /** The first tensor with an entry that isn't a finite number, or null. */

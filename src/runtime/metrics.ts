@@ -1,6 +1,7 @@
 /** metrics.jsonl: one JSON object a line, appended as it happens. */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { writeWhole } from "./checkpoint.ts";
+import { existsSync } from "node:fs";
+import { appendLine, readText, writeWhole } from "./files.ts";
+import { good, type Result } from "./result.ts";
 
 /** `kind: "step"` every few steps, `kind: "epoch"` after each epoch; times stand in `seconds` only. */
 export type Metric =
@@ -26,18 +27,19 @@ export type Metric =
     };
 
 export interface MetricsFile {
-  append(metric: Metric): void;
+  append(metric: Metric): Result<void>;
 }
 
 /** Opens the file; lines past `step` are dropped, so that a resumed run doesn't tell a stretch twice. */
-export function openMetrics(path: string, step: number): MetricsFile {
+export function openMetrics(path: string, step: number): Result<MetricsFile> {
   if (existsSync(path)) {
-    const kept = readFileSync(path, "utf8")
-      .split("\n")
-      .filter((line) => line !== "" && stepOf(line) <= step);
-    writeWhole(path, kept.map((line) => line + "\n").join(""));
+    const before = readText(path, "metrics");
+    if (!before.ok) return before;
+    const kept = before.value.split("\n").filter((line) => line !== "" && stepOf(line) <= step);
+    const written = writeWhole(path, kept.map((line) => line + "\n").join(""));
+    if (!written.ok) return written;
   }
-  return { append: (metric) => appendFileSync(path, JSON.stringify(metric) + "\n") };
+  return good({ append: (metric) => appendLine(path, JSON.stringify(metric)) });
 }
 
 /** A half-written last line (a kill) counts as past the end. */

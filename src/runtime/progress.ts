@@ -1,5 +1,6 @@
 /** Progress that one can see: one live line on a terminal, plain lines at intervals without one. */
 import type { createLogUpdate } from "log-update";
+import type { Evaluation } from "./evaluate.ts";
 
 export interface Tick {
   readonly epoch: number;
@@ -14,6 +15,15 @@ export interface Tick {
   readonly secondsLeft: number;
 }
 
+export interface EpochSummary {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  readonly test: Evaluation | null;
+  readonly seconds: number;
+}
+
 export interface Progress {
   tick(tick: Tick): void;
   /** A line that stays. */
@@ -23,18 +33,61 @@ export interface Progress {
 
 /** Seconds between plain lines where there is no terminal. */
 const interval = 10;
+/** Characters of the widest bar. */
+const bar = 20;
+
+/** `n` of `of`, as wide for every n. */
+function part(name: string, n: number, of: number): string {
+  return `${name} ${String(n).padStart(String(of).length)}/${of}`;
+}
+
+/** The parts of a tick in order, each with its weight: in a narrow terminal the lightest go first. */
+function partsOf(t: Tick): { text: string; weight: number }[] {
+  return [
+    { text: part("epoch", t.epoch, t.epochs), weight: 5 },
+    { text: part("step", t.step, t.steps), weight: 3 },
+    { text: `loss ${t.loss.toFixed(4)}`, weight: 6 },
+    { text: `acc ${(100 * t.accuracy).toFixed(1).padStart(5)} %`, weight: 6 },
+    { text: `lr ${t.lr.toExponential(2)}`, weight: 2 },
+    { text: `|g| ${showNorm(t.gradNorm)}`, weight: 1 },
+    { text: `${t.samplesPerSecond.toFixed(0)} samples/s`, weight: 4 },
+    { text: `ETA ${formatSeconds(t.secondsLeft)}`, weight: 7 },
+  ];
+}
+
+/** Three digits, as wide for 0.00123 as for 12300. */
+function showNorm(x: number): string {
+  return x !== 0 && (x < 0.01 || x >= 1000) ? x.toExponential(1) : x.toPrecision(3);
+}
 
 export function formatTick(t: Tick): string {
+  return partsOf(t)
+    .map(({ text }) => text)
+    .join("  ");
+}
+
+/** A bar and as many parts of the tick as fit into so many columns. */
+export function formatLive(t: Tick, columns: number): string {
+  let parts = partsOf(t);
+  const line = (): string => parts.map(({ text }) => text).join("  ");
+  while (parts.length > 1 && line().length > columns) {
+    const least = Math.min(...parts.map(({ weight }) => weight));
+    parts = parts.filter(({ weight }) => weight !== least);
+  }
+  const room = Math.min(bar, columns - line().length - 2);
+  if (room < 5) return line().slice(0, columns);
+  const filled = Math.round(room * (t.steps === 0 ? 1 : t.step / t.steps));
+  return `${"█".repeat(filled).padEnd(room, "░")}  ${line()}`;
+}
+
+export function formatEpoch(e: EpochSummary): string {
+  const figures = (loss: number, accuracy: number): string =>
+    `loss ${loss.toFixed(4)}  acc ${(100 * accuracy).toFixed(1)} %`;
   return [
-    `epoch ${String(t.epoch).padStart(String(t.epochs).length)}/${t.epochs}`,
-    `step ${String(t.step).padStart(String(t.steps).length)}/${t.steps}`,
-    `loss ${t.loss.toFixed(4)}`,
-    `acc ${(100 * t.accuracy).toFixed(1).padStart(5)} %`,
-    `lr ${t.lr.toExponential(2)}`,
-    `|g| ${t.gradNorm.toPrecision(3)}`,
-    `${t.samplesPerSecond.toFixed(0)} samples/s`,
-    `ETA ${formatSeconds(t.secondsLeft)}`,
-  ].join("  ");
+    `${part("epoch", e.epoch, e.epochs)}  train ${figures(e.trainLoss, e.trainAccuracy)}`,
+    ...(e.test ? [`test ${figures(e.test.loss, e.test.accuracy)}`] : []),
+    formatSeconds(e.seconds),
+  ].join("  │  ");
 }
 
 export function formatSeconds(seconds: number): string {
@@ -59,16 +112,17 @@ function live(
   stream: NodeJS.WriteStream,
 ): Progress {
   return {
-    tick: (t) => {
-      const share = t.steps === 0 ? 1 : t.step / t.steps;
-      const bar = "█".repeat(Math.round(20 * share)).padEnd(20, "░");
-      update(`${bar}  ${formatTick(t)}`.slice(0, Math.max(40, (stream.columns ?? 120) - 1)));
-    },
+    // The last column stays free: some terminals wrap when it is written.
+    tick: (t) => update(formatLive(t, Math.max(40, (stream.columns || 80) - 1))),
     line: (text) => {
       update.clear();
       write(text);
     },
-    done: () => update.clear(),
+    done: () => {
+      update.clear();
+      // Gives the cursor back.
+      update.done();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
-/** What a run is, after the spec's `train` section and the command line's overrides. Saved as config.json. */
-import { diagnostic } from "../diagnostics/diagnostic.ts";
-import type { Model, TrainConfig } from "../model/model.ts";
+/** What a run is: the spec's `train` section, after the command line's overrides. */
+import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { selects } from "../graph/groups.ts";
+import type { Json, Model, TrainConfig } from "../model/model.ts";
 import { defaultEpochs, defaultRecipe } from "../model/recipe.ts";
 import { bad, good, type Result } from "./result.ts";
 
@@ -36,31 +37,31 @@ function refuse(option: string, problem: string): Result<never> {
   return bad(diagnostic("run-option", null, { option, problem }));
 }
 
-/** Steps and epochs of a run over so many batches an epoch. */
-export function lengthOf(recipe: TrainConfig, perEpoch: number): { steps: number; epochs: number } {
-  const steps = recipe.steps ?? (recipe.epochs ?? defaultEpochs) * perEpoch;
-  return { steps, epochs: Math.ceil(steps / perEpoch) };
+export interface RunLength {
+  readonly steps: number;
+  readonly epochs: number;
+  /** Batches of an epoch. */
+  readonly perEpoch: number;
 }
 
-/** config.json of a run folder. */
-export interface RunRecord {
-  readonly lipsc: string;
-  readonly node: string;
-  readonly platform: string;
-  readonly engine: string;
-  readonly device: string;
-  readonly engineVersion: string;
-  readonly model: string;
-  readonly modelHash: string;
-  /** The spec as given, seen from the folder the run began in, and its text. */
-  readonly file: string;
-  readonly spec: string;
-  readonly set: Readonly<Record<string, string>>;
-  /** As given with --data; null: what the spec says. */
-  readonly data: string | null;
-  readonly dataName: string;
-  readonly threads: number | null;
-  readonly parameters: number;
-  readonly recipe: TrainConfig;
-  readonly steps: number;
+/** How long a run is over so many batches an epoch. */
+export function lengthOf(recipe: TrainConfig, perEpoch: number): RunLength {
+  const steps = recipe.steps ?? (recipe.epochs ?? defaultEpochs) * perEpoch;
+  return { steps, epochs: Math.ceil(steps / perEpoch), perEpoch };
+}
+
+/** What the run passes over, said before it begins. */
+export function adviceOn(model: Model, recipe: TrainConfig): Diagnostic[] {
+  const advice: Diagnostic[] = [];
+  const names = recipe.report.map((r) => r.name).filter((name) => name !== "accuracy");
+  if (names.length > 0) advice.push(diagnostic("report-left-out", recipe.span, { names }));
+  for (const { args } of recipe.groups) {
+    if (!model.weights.some((weight) => selects(args.weights, weight)))
+      advice.push(diagnostic("group-empty", recipe.span, { selector: showSelector(args.weights), model: model.name }));
+  }
+  return advice;
+}
+
+function showSelector(selector: Json | undefined): string {
+  return typeof selector === "string" ? selector : JSON.stringify(selector);
 }

@@ -1,9 +1,10 @@
 /** The folder of a run: config.json, metrics.jsonl, checkpoint.safetensors, model.safetensors. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { writeWhole } from "./checkpoint.ts";
-import { damaged, good, missing, type Result } from "./result.ts";
-import type { RunRecord } from "./run-config.ts";
+import { diagnostic } from "../diagnostics/diagnostic.ts";
+import { makeFolder, readText, writeWhole } from "./files.ts";
+import { bad, damaged, good, type Result } from "./result.ts";
+import { misfitOf, type RunRecord } from "./run-record.ts";
 
 export interface RunFolder {
   readonly path: string;
@@ -23,24 +24,33 @@ export function runFolder(path: string): RunFolder {
   };
 }
 
-/** A folder that isn't there yet: runs/<model>-1, -2, … */
-export function freshFolder(model: string): RunFolder {
+/** A folder for a new run: the one asked for, which must not hold a run yet, or runs/<model>-1, -2, … */
+export function newFolder(asked: string | null, model: string): Result<RunFolder> {
+  if (asked !== null) {
+    const { path, ...files } = runFolder(asked);
+    const taken = Object.values(files).some((file) => existsSync(file));
+    return taken ? bad(diagnostic("run-exists", null, { path })) : good(runFolder(asked));
+  }
   const base = model.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase();
   let number = 1;
   while (existsSync(join("runs", `${base}-${number}`))) number++;
-  return runFolder(join("runs", `${base}-${number}`));
+  return good(runFolder(join("runs", `${base}-${number}`)));
 }
 
-export function createFolder(folder: RunFolder, record: RunRecord): void {
-  mkdirSync(folder.path, { recursive: true });
-  writeWhole(folder.config, JSON.stringify(record, null, 2) + "\n");
+export function createFolder(folder: RunFolder, record: RunRecord): Result<void> {
+  const made = makeFolder(folder.path);
+  return made.ok ? writeWhole(folder.config, JSON.stringify(record, null, 2) + "\n") : made;
 }
 
 export function readRecord(folder: RunFolder): Result<RunRecord> {
-  if (!existsSync(folder.config)) return missing(folder.config, "run configuration");
+  const text = readText(folder.config, "run configuration");
+  if (!text.ok) return text;
+  let document: unknown;
   try {
-    return good(JSON.parse(readFileSync(folder.config, "utf8")) as RunRecord);
+    document = JSON.parse(text.value);
   } catch {
     return damaged(folder.config, "it is not JSON");
   }
+  const problem = misfitOf(document);
+  return problem === null ? good(document as RunRecord) : damaged(folder.config, problem);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Analysis } from "../../src/gain/analyze.ts";
 import type { Norm } from "../../src/model/model.ts";
 import { expectGradients, expectMeaning, fill, type View } from "../rig/differences.ts";
 import { normal, seeded } from "../rig/matrix.ts";
@@ -229,10 +230,17 @@ describe("norms", () => {
     ]);
   });
 
-  it.each(["LayerNorm", "RMSNorm"])("%s with eps = 0 has no gain, and says why", (name) => {
-    const { sketch, inputs, outputs } = place(name, [[3, 4]], { eps: 0 });
-    expect(boundOf(sketch, { from: inputs[0], to: outputs[0], normIn: "l2" })).toBe(Infinity);
-    expect(analysisOf(sketch).from(inputs[0]).gain(outputs[0]).why?.text).toMatch(/length that may be 0/);
+  it.each(["LayerNorm", "RMSNorm"])("%s with eps = 0, or what float32 makes 0 of, is refused", (name) => {
+    for (const eps of [0, 1e-60, -1]) {
+      expect(infer(name, [[3, 4]], { eps }).failures.map((f) => f.name)).toEqual(["out-of-range"]);
+    }
+    // A rule that met it all the same would have no gain, and say why.
+    const { sketch, inputs, outputs } = place(name, [[3, 4]]);
+    const model = sketch.model();
+    const zero = { ...model, nodes: model.nodes.map((node) => ({ ...node, config: { eps: 0 } })) };
+    const gain = new Analysis(zero, "init", { oracle: sketch.oracle }).from(inputs[0]).gain(outputs[0]);
+    expect(gain.entries.every((x) => x === Infinity)).toBe(true);
+    expect(gain.why?.text).toMatch(/length that may be 0/);
   });
 
   it.each(["CenterNorm", "LayerNorm", "RMSNorm", "BatchNorm"])("%s has no gain where γ is free", (name) => {

@@ -1,5 +1,6 @@
 /** Attacks on one model: sampled values against proven ranges, found gains against proven gains, in float64. */
 import type { Analysis, LayerTable } from "../../src/gain/analyze.ts";
+import { marginBetween } from "../../src/gain/claims.ts";
 import { entry, norms } from "../../src/gain/gain.ts";
 import type { Range } from "../../src/gain/facts.ts";
 import { Builder } from "../../src/graph/builder.ts";
@@ -9,7 +10,7 @@ import { array64, interpret } from "../../src/graph/interpret.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";
 import type { Domain, Model, Node, Norm, Phase, Shape, ValueId, Weight } from "../../src/model/model.ts";
 import { normal, spectralNorm } from "../rig/matrix.ts";
-import { normOf, search } from "../rig/search.ts";
+import { normOf, run, search, type Found } from "../rig/search.ts";
 import { nowhere, Sketch } from "../rig/sketch.ts";
 import type { Dice } from "./generate.ts";
 
@@ -45,7 +46,12 @@ export function freeTensors(model: Model, phase: Phase, d: Dice, random: () => n
   });
 }
 
-function withinRange([low, high]: readonly [number, number], size: number, d: Dice, random: () => number): Float64Array {
+function withinRange(
+  [low, high]: readonly [number, number],
+  size: number,
+  d: Dice,
+  random: () => number,
+): Float64Array {
   const ends = [low, high].map((x) => (Number.isFinite(x) ? x : Math.sign(x) * 10));
   const way = d.below(3);
   const one = d.pick(ends);
@@ -119,11 +125,21 @@ function sample(shape: Shape, domain: Domain, d: Dice, random: () => number): Fl
 }
 
 /** All values of the model's own graph on a batch of samples. */
-function valuesOn(model: Model, free: Tensors, samples: ReadonlyMap<ValueId, readonly Float64Array[]>): Map<ValueId, Float64Array[]> {
+function valuesOn(
+  model: Model,
+  free: Tensors,
+  samples: ReadonlyMap<ValueId, readonly Float64Array[]>,
+): Map<ValueId, Float64Array[]> {
   const batch = [...samples.values()][0].length;
   const builder = new Builder();
   const inputs = dataInputs(builder, model, batch);
-  const lowered = lowerModel(builder, model, { batch, training: false, inputs, weights: parameterInputs(builder, model), random: null });
+  const lowered = lowerModel(builder, model, {
+    batch,
+    training: false,
+    inputs,
+    weights: parameterInputs(builder, model),
+    random: null,
+  });
   if (!lowered.ok) throw new Error("the model has no lowering");
   const outputs = [...lowered.value].map(([id, tensor]) => ({ name: `${id}`, tensor }));
   const feeds = feedsOf(model, free);
@@ -136,7 +152,10 @@ function valuesOn(model: Model, free: Tensors, samples: ReadonlyMap<ValueId, rea
     [...lowered.value.keys()].map((id) => {
       const { data } = out[`${id}`];
       const count = data.length / batch;
-      return [id, Array.from({ length: batch }, (_, b) => Float64Array.from(data.subarray(b * count, (b + 1) * count)))];
+      return [
+        id,
+        Array.from({ length: batch }, (_, b) => Float64Array.from(data.subarray(b * count, (b + 1) * count))),
+      ];
     }),
   );
 }
@@ -180,7 +199,16 @@ class Part extends Sketch {
         known.add(id);
         const shape = whole.values[id].shape;
         this.weights.push({ shape, role: "value", data: values.get(id) as Float64Array });
-        made.push({ ...node, layer: "Learned", path: `constant_${id}`, inputs: [], outputs: [id], config: {}, weights: { value: this.weights.length - 1 }, body: null });
+        made.push({
+          ...node,
+          layer: "Learned",
+          path: `constant_${id}`,
+          inputs: [],
+          outputs: [id],
+          config: {},
+          weights: { value: this.weights.length - 1 },
+          body: null,
+        });
       }
       node.outputs.forEach((id) => (reached.add(id), known.add(id)));
       made.push(node);
@@ -201,20 +229,27 @@ class Part extends Sketch {
 function keeper(weight: Weight, phase: Phase): ((data: Float64Array) => void) | null {
   const rows = weight.shape[0] ?? 1;
   const columns = sizeOf(weight.shape) / rows;
-  const scaleTo = (limit: number, size: (part: Float64Array) => number, width: number) => (data: Float64Array) => {
-    for (let at = 0; at < data.length; at += width) {
-      const part = data.subarray(at, at + width);
-      const now = size(part);
-      if (now > limit) part.forEach((v, i) => (part[i] = (v * limit) / now));
-    }
-  };
+  const scaleTo =
+    (limit: number, size: (part: Float64Array) => number, width: number) => (data: Float64Array) => {
+      for (let at = 0; at < data.length; at += width) {
+        const part = data.subarray(at, at + width);
+        const now = size(part);
+        if (now > limit) part.forEach((v, i) => (part[i] = (v * limit) / now));
+      }
+    };
   const length = (part: Float64Array): number => normOf(part, [part.length], "l2");
   const whole = rows * columns;
   const { constraint, init, range } = weight;
   if (constraint.kind === "frobenius") return scaleTo(constraint.bound, length, whole);
   if (constraint.kind === "unit_rows") return scaleTo(1, length, columns);
   if (constraint.kind === "unit_rms") return scaleTo(Math.sqrt(columns), length, columns);
-  if (constraint.kind === "aol" || (phase === "init" && constraint.kind === "none" && !range && (init.kind === "spectral" || init.kind === "orthogonal")))
+  if (
+    constraint.kind === "aol" ||
+    (phase === "init" &&
+      constraint.kind === "none" &&
+      !range &&
+      (init.kind === "spectral" || init.kind === "orthogonal"))
+  )
     return scaleTo(1, (part) => spectralNorm(part, rows, columns), whole);
   if (phase === "always" && range)
     return (data) => data.forEach((v, i) => (data[i] = Math.min(Math.max(v, range[0]), range[1])));
@@ -231,25 +266,39 @@ export interface AttackOptions {
 }
 
 /** Attacks one model in one phase with one draw of its weights. */
-export function attack(model: Model, analysis: Analysis, d: Dice, random: () => number, options: AttackOptions): Attack {
+export function attack(
+  model: Model,
+  analysis: Analysis,
+  d: Dice,
+  random: () => number,
+  options: AttackOptions,
+): Attack {
   const { phase } = analysis;
   const free = freeTensors(model, phase, d, random);
   const shapeOf = (id: ValueId): Shape => model.values[id].shape;
   const batch = 16;
   const samples = new Map(
-    model.inputs.map(({ value, domain }) => [value, Array.from({ length: batch }, () => sample(shapeOf(value), domain, d, random))]),
+    model.inputs.map(({ value, domain }) => [
+      value,
+      Array.from({ length: batch }, () => sample(shapeOf(value), domain, d, random)),
+    ]),
   );
   const values = valuesOn(model, free, samples);
   const violations: Violation[] = [];
   let rangesChecked = 0;
   const nameOf = (id: ValueId): string => {
     const node = analysis.producer(id);
-    return node ? `${node.path} (${node.layer})` : (model.inputs.find((input) => input.value === id)?.name ?? `value ${id}`);
+    return node
+      ? `${node.path} (${node.layer})`
+      : (model.inputs.find((input) => input.value === id)?.name ?? `value ${id}`);
   };
   for (const [id, list] of values) {
     if (model.inputs.some((input) => input.value === id && input.domain.kind === "tokens")) continue;
     rangesChecked++;
-    for (const x of list) violations.push(...outside(x, shapeOf(id), analysis.range(id), `${nameOf(id)} in ${phase}`).slice(0, 1));
+    for (const x of list)
+      violations.push(
+        ...outside(x, shapeOf(id), analysis.range(id), `${nameOf(id)} in ${phase}`).slice(0, 1),
+      );
   }
 
   let [searches, tightest] = [0, Infinity];
@@ -264,7 +313,10 @@ export function attack(model: Model, analysis: Analysis, d: Dice, random: () => 
     const at = values.get(from)?.[0] as Float64Array;
     const fixed = new Map([...values].map(([id, list]) => [id, list[0]]));
     const part = new Part(model, from, tensors, fixed);
-    const reached = part.model().nodes.filter((n) => n.layer !== "Learned").flatMap((node) => node.outputs);
+    const reached = part
+      .model()
+      .nodes.filter((n) => n.layer !== "Learned")
+      .flatMap((node) => node.outputs);
     if (reached.length === 0) continue;
     const to = d.chance(0.6) ? reached[reached.length - 1] : d.pick(reached);
     const [normIn, normOut] = [d.pick(norms), d.pick(norms)];
@@ -284,26 +336,61 @@ export function attack(model: Model, analysis: Analysis, d: Dice, random: () => 
       steps: options.steps,
       size: sizeFor(input?.domain, at, d),
       seed: d.below(2 ** 31),
-      domain: input ? (x) => intoDomain(x, shapeOf(from), input.domain) : (x) => intoRange(x, shapeOf(from), analysis.range(from)),
+      domain: input
+        ? (x) => intoDomain(x, shapeOf(from), input.domain)
+        : (x) => intoRange(x, shapeOf(from), analysis.range(from)),
       points: d.chance(0.5) ? [] : pairs(values.get(from) as Float64Array[]),
       ...(weights.length > 0 ? { weights, keep: (i: number, data: Float64Array) => keepers[i]?.(data) } : {}),
     });
+    if (weights.length === 0) violations.push(...marginBroken(analysis, part, from, to, normIn, found));
     if (found.attained > 1e-6) tightest = Math.min(tightest, bound / found.attained);
     if (!(found.attained <= bound * (1 + slack) + 1e-9))
-      violations.push({ kind: "gain", claim: `gain(${nameOf(from)} -> ${nameOf(to)}, ${normIn} -> ${normOut}) in ${phase}`, bound, attained: found.attained });
+      violations.push({
+        kind: "gain",
+        claim: `gain(${nameOf(from)} -> ${nameOf(to)}, ${normIn} -> ${normOut}) in ${phase}`,
+        bound,
+        attained: found.attained,
+      });
   }
   return { violations, searches, rangesChecked, tightest };
 }
 
+/** Between the two points that a search ended with: how far two entries of one token came apart. */
+function marginBroken(
+  analysis: Analysis,
+  part: Part,
+  from: ValueId,
+  to: ValueId,
+  norm: Norm,
+  { x, y }: Found,
+): Violation[] {
+  const [shape, out] = [part.shape(from), part.shape(to)];
+  if (sizeOf(out) !== out.at(-1) || x.every((v, i) => v === y[i])) return [];
+  const bound = marginBetween(analysis, from, to, norm).upper;
+  const [p, q] = [x, y].map((point) => run(part, new Map([[from, point]]), to));
+  const moved = q.map((v, i) => v - p[i]);
+  const apart = normOf(
+    y.map((v, i) => v - x[i]),
+    shape,
+    norm,
+  );
+  const rounding = 1e-13 * (normOf(p, out, "l2") + normOf(q, out, "l2"));
+  const attained = (Math.max(...moved) - Math.min(...moved) - rounding) / apart;
+  if (attained <= bound * (1 + slack) + 1e-9) return [];
+  return [{ kind: "gain", claim: `margin(${from} -> ${to}, ${norm}) in ${analysis.phase}`, bound, attained }];
+}
+
 function sizeFor(domain: Domain | undefined, at: Float64Array, d: Dice): number {
-  if (domain?.kind === "box") return d.pick([0.1, 0.5, 1]) * Math.max(Math.abs(domain.low), domain.high, 1e-3);
+  if (domain?.kind === "box")
+    return d.pick([0.1, 0.5, 1]) * Math.max(Math.abs(domain.low), domain.high, 1e-3);
   if (domain?.kind === "ball") return (d.pick([0.1, 0.5, 1]) * domain.radius) / Math.sqrt(at.length);
   return d.pick([0.03, 0.3, 1, 5]);
 }
 
 function pairs(list: readonly Float64Array[]): [Float64Array, Float64Array][] {
   const made: [Float64Array, Float64Array][] = [];
-  for (let i = 0; i + 1 < Math.min(list.length, 8); i += 2) if (list[i].some((v, j) => v !== list[i + 1][j])) made.push([list[i], list[i + 1]]);
+  for (let i = 0; i + 1 < Math.min(list.length, 8); i += 2)
+    if (list[i].some((v, j) => v !== list[i + 1][j])) made.push([list[i], list[i + 1]]);
   return made;
 }
 

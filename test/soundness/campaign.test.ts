@@ -4,6 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { layers } from "../../src/layers/registry.ts";
+import { mutant } from "../rig/mutate.ts";
 import { campaign, type Report } from "./campaign.ts";
 
 const { LIPSC_FUZZ_SECONDS: seconds, LIPSC_FUZZ_SEED: seed = "1" } = process.env;
@@ -16,7 +17,8 @@ function told(report: Report): string {
     `tightest bound/attained: ${tightest.toPrecision(10)}`,
     ...(rare.length > 0 ? [`layers never met: ${rare.join(", ")}`] : []),
     ...counterexamples.map(
-      (c) => `BROKEN (seed ${c.seed}): ${c.violation.claim}\n  bound ${c.violation.bound}, attained ${c.violation.attained}\n${c.source}`,
+      (c) =>
+        `BROKEN (seed ${c.seed}): ${c.violation.claim}\n  bound ${c.violation.bound}, attained ${c.violation.attained}\n${c.source}`,
     ),
   ].join("\n");
 }
@@ -27,4 +29,25 @@ test("no model breaks a bound or a range", { timeout: (Number(seconds ?? 0) + 60
   if (seconds !== undefined) console.log(told(report));
   expect(report.counterexamples, told(report)).toEqual([]);
   expect(report.searches).toBeGreaterThan(50);
+});
+
+test("a campaign finds planted defects, and shrinks them", { timeout: 120_000 }, () => {
+  for (const name of ["Conv", "Attend", "Pad", "Multiply"]) {
+    const layersOf = mutant(name, 0.9);
+    const report = campaign({
+      seed: 5,
+      seconds: 30,
+      hunts: 4,
+      steps: 40,
+      taps: true,
+      layers: layersOf,
+      only: name,
+      first: true,
+    });
+    expect(report.counterexamples.length, `${name}: ${told(report)}`).toBe(1);
+    const { source, violation } = report.counterexamples[0];
+    expect(violation.attained).toBeGreaterThan(violation.bound);
+    // What is left is small: the policy, an input, an output and a few lines.
+    expect(source.split("\n").length, source).toBeLessThan(12);
+  }
 });

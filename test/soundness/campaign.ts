@@ -57,7 +57,12 @@ function lastShapes(program: Program): readonly Shape[] | null {
 const phases: readonly Phase[] = ["init", "always"];
 
 /** Attacks a source in both phases; everything random comes from the seed. */
-function attackSource(source: string, seed: number, options: AttackOptions, draws = 1): { model: Model; attacks: Attack[] } | null {
+function attackSource(
+  source: string,
+  seed: number,
+  options: AttackOptions,
+  draws = 1,
+): { model: Model; attacks: Attack[] } | null {
   const model = modelOf(source);
   if (!model) return null;
   const wrong = illegal(model);
@@ -76,7 +81,12 @@ function violationOf(source: string, seed: number, options: AttackOptions, draws
 }
 
 /** Greedy: takes the first simpler program that still breaks a bound, until there is none. */
-export function shrink(program: Program, first: Violation, seed: number, options: AttackOptions): { program: Program; violation: Violation } {
+export function shrink(
+  program: Program,
+  first: Violation,
+  seed: number,
+  options: AttackOptions,
+): { program: Program; violation: Violation } {
   let [best, violation] = [program, first];
   for (let round = 0; round < 20; round++) {
     let better: Program | null = null;
@@ -94,7 +104,8 @@ export function shrink(program: Program, first: Violation, seed: number, options
 
 /** Whether a model has a node of this layer: the source may not name it (`+` is Add). */
 function reads(program: Program, layer: string): boolean {
-  const has = (nodes: Model["nodes"]): boolean => nodes.some((node) => node.layer === layer || (node.body && has(node.body.nodes)));
+  const has = (nodes: Model["nodes"]): boolean =>
+    nodes.some((node) => node.layer === layer || (node.body && has(node.body.nodes)));
   const model = modelOf(render(program));
   return model !== null && has(model.nodes);
 }

@@ -26,7 +26,14 @@ export class Dice {
 
 const activations = [
   ..."ReLU GELU GELU(form: tanh) SiLU Tanh Sigmoid Abs Mish SELU HardSwish".split(/ (?=[A-Z])/),
-  ...["Softplus", "Softplus(beta: 3)", "ELU", "ELU(alpha: 2)", "LeakyReLU(slope: 1/5)", "LeakyReLU(slope: -2)"],
+  ...[
+    "Softplus",
+    "Softplus(beta: 3)",
+    "ELU",
+    "ELU(alpha: 2)",
+    "LeakyReLU(slope: 1/5)",
+    "LeakyReLU(slope: -2)",
+  ],
 ];
 
 /** A factor: fixed, learned, learned per channel. */
@@ -42,7 +49,13 @@ function coefficient(d: Dice, channels: number | null): string {
 
 function mixing(d: Dice, channels: number): string {
   const shape = d.chance(0.6) ? `, shape: [${channels}]` : "";
-  return d.pick(["1/3", "0.9", "1", `learned(0.4${shape}, in: [0.1, 0.8])`, `learned(1/2${shape}, in: [0, 1])`]);
+  return d.pick([
+    "1/3",
+    "0.9",
+    "1",
+    `learned(0.4${shape}, in: [0.1, 0.8])`,
+    `learned(1/2${shape}, in: [0, 1])`,
+  ]);
 }
 
 const windowed = (d: Dice, size: number): string => {
@@ -54,7 +67,10 @@ const windowed = (d: Dice, size: number): string => {
 function convolution(d: Dice, shape: Shape): string {
   const smallest = Math.min(...shape.slice(0, -1));
   const dilation = d.chance(0.3) ? `, dilation: ${d.pick([2, 3])}` : "";
-  const padding = dilation === "" ? windowed(d, smallest) : `kernel: ${d.pick([2, 3])}, stride: ${d.pick([1, 2])}, padding: 3`;
+  const padding =
+    dilation === ""
+      ? windowed(d, smallest)
+      : `kernel: ${d.pick([2, 3])}, stride: ${d.pick([1, 2])}, padding: 3`;
   if (d.chance(0.5)) return `Conv(width: ${d.pick([1, 2, 4])}, ${padding}${dilation})`;
   return `DepthwiseConv(${padding}${dilation}${d.chance(0.3) ? ", multiplier: 2" : ""})`;
 }
@@ -62,7 +78,9 @@ function convolution(d: Dice, shape: Shape): string {
 function pool(d: Dice, shape: Shape): string {
   const kernel = 1 + d.below(Math.min(3, ...shape.slice(0, -1)));
   const args = `kernel: ${kernel}, stride: ${d.pick([1, 2, 3])}, padding: ${d.below(Math.floor(kernel / 2) + 1)}`;
-  return d.chance(0.5) ? `MaxPool(${args})` : `AveragePool(${args}, divisor: ${d.pick(["window", "inside"])})`;
+  return d.chance(0.5)
+    ? `MaxPool(${args})`
+    : `AveragePool(${args}, divisor: ${d.pick(["window", "inside"])})`;
 }
 
 function padding(d: Dice): string {
@@ -96,7 +114,8 @@ function plain(d: Dice, channels: number): string {
     () => d.pick(["Dropout(p: 0.3)", "DropPath(p: 0.3)"]),
     () => `SLL(width: ${d.pick([1, 3, 5])}, act: ${d.pick(["ReLU", "Tanh", "Sigmoid"])})`,
     () => `CPL(width: ${d.pick([1, 3, 5])}, act: ${d.pick(["ReLU", "Tanh", "Softplus"])})`,
-    () => `Normalize(mean: [${new Array(channels).fill("0.3")}], std: [${new Array(channels).fill("0.7").with(0, "0.4")}])`,
+    () =>
+      `Normalize(mean: [${new Array(channels).fill("0.3")}], std: [${new Array(channels).fill("0.7").with(0, "0.4")}])`,
   ])();
 }
 
@@ -115,7 +134,10 @@ function attention(d: Dice, x: Named, others: readonly Named[]): Line["expressio
   const channels = x.shape.at(-1) as number;
   const heads = d.pick([1, 2, channels].filter((n) => channels % n === 0));
   const options = [`heads: ${heads}`, `score: ${score(d, heads)}`];
-  if (d.chance(0.4)) options.push(`values: unit(nu: ${d.pick(["1", "-2", "learned(1/2, in: [-1, 1])"])}, eps: ${d.pick(["1", "0.1"])})`);
+  if (d.chance(0.4))
+    options.push(
+      `values: unit(nu: ${d.pick(["1", "-2", "learned(1/2, in: [-1, 1])"])}, eps: ${d.pick(["1", "0.1"])})`,
+    );
   let alone = true;
   const [h, w] = x.shape;
   if (x.shape.length === 3 && d.chance(0.7)) {
@@ -128,7 +150,7 @@ function attention(d: Dice, x: Named, others: readonly Named[]): Line["expressio
       `grid(${size})`,
     ]);
     options.push(`over: ${region}`);
-    if (d.chance(0.3) && !region.includes("shift") ) options.push("local: DepthwiseConv(kernel: 3)");
+    if (d.chance(0.3) && !region.includes("shift")) options.push("local: DepthwiseConv(kernel: 3)");
     alone = false;
   }
   const rotary = x.shape.length === 2 && (channels / heads) % 2 === 0;
@@ -181,7 +203,11 @@ function expressionOf(d: Dice, x: Named, pool_: readonly Named[]): { text: strin
   const one = (text: string): { text: string; parts: number } => ({ text, parts: 1 });
   const layer = (text: string): { text: string; parts: number } => one(`${x.name} |> ${text}`);
   const branch = (): string =>
-    d.chance(0.3) && rank === 3 ? `DepthwiseConv(kernel: 3) |> ${plain(d, channels)}` : d.chance(0.5) ? plain(d, channels) : `Linear(${d.pick([2, 4])}) |> ${d.pick(activations)} |> Linear(${channels})`;
+    d.chance(0.3) && rank === 3
+      ? `DepthwiseConv(kernel: 3) |> ${plain(d, channels)}`
+      : d.chance(0.5)
+        ? plain(d, channels)
+        : `Linear(${d.pick([2, 4])}) |> ${d.pick(activations)} |> Linear(${channels})`;
   const choices: (() => { text: string; parts: number })[] = [
     () => layer(plain(d, channels)),
     () => layer(plain(d, channels)),
@@ -192,18 +218,25 @@ function expressionOf(d: Dice, x: Named, pool_: readonly Named[]): { text: strin
     () => one(`${x.name} ${d.pick(["+", "-", "*"])} ${d.pick(same).name}`),
     () => one(`${x.name} * (${x.name} |> ${plain(d, channels)})`),
     () => one(`${x.name} ${d.pick(["+ 1/3", "- 2", "+ learned(1/4, in: [-1, 1])", "* -1/2"])}`),
-    () => one(`${x.name} ${d.pick(["+", "*"])} (learned(${d.pick(["trunc_normal(0.3)", "orthogonal", "spectral", "xavier"])}, shape: [${x.shape.join(", ")}], in: ${d.pick(["[-1/2, 1/4]", "[1, 2]"])}) |> ${d.pick(["Tanh", "Abs", "Scale(2)"])})`),
+    () =>
+      one(
+        `${x.name} ${d.pick(["+", "*"])} (learned(${d.pick(["trunc_normal(0.3)", "orthogonal", "spectral", "xavier"])}, shape: [${x.shape.join(", ")}], in: ${d.pick(["[-1/2, 1/4]", "[1, 2]"])}) |> ${d.pick(["Tanh", "Abs", "Scale(2)"])})`,
+      ),
+    () => one(`learned(trunc_normal(0.3), shape: [${x.shape.join(", ")}], in: [-1, 1]) |> Tanh`),
+    () => one(`learned(xavier, shape: [${x.shape.join(", ")}]) |> Sigmoid`),
     () => {
       const other = d.pick(pool_.filter((o) => o.shape.slice(0, -1).join() === x.shape.slice(0, -1).join()));
       return one(`Concat(${x.name}, ${other.name})`);
     },
     () => layer("Flatten"),
-    () => layer(`Fixpoint(Settle(k: ${d.pick(["1/3", "0.9", "2"])}), iterations: ${d.pick([1, 3, 6])}, damping: ${d.pick(["1", "0.6"])})`),
+    () =>
+      layer(
+        `Fixpoint(Settle(k: ${d.pick(["1/3", "0.9", "2"])}), iterations: ${d.pick([1, 3, 6])}, damping: ${d.pick(["1", "0.6"])})`,
+      ),
   ];
   const parts = [2, 3].filter((n) => channels % n === 0);
   if (parts.length > 0) choices.push(() => ({ text: `${x.name} |> Split(${parts[0]})`, parts: parts[0] }));
-  if (parts.length > 0)
-    choices.push(() => ({ text: `${x.name} |> Split(${parts[0]})`, parts: parts[0] }));
+  if (parts.length > 0) choices.push(() => ({ text: `${x.name} |> Split(${parts[0]})`, parts: parts[0] }));
   if (rank >= 2) {
     choices.push(
       () => layer(convolution(d, x.shape)),
@@ -220,16 +253,25 @@ function expressionOf(d: Dice, x: Named, pool_: readonly Named[]): { text: strin
   if (rank === 2) {
     choices.push(
       () => layer(`Token(${d.below(x.shape[0])})`),
-      () => layer(`Scan(${d.pick([`Cell(n: ${d.pick([2, 3])}, k: ${d.pick(["1/2", "0.9", "3/2"])})`, "Gate(n: 2)"])}, emit: ${d.pick(["after", "before"])})`),
+      () =>
+        layer(
+          `Scan(${d.pick([`Cell(n: ${d.pick([2, 3])}, k: ${d.pick(["1/2", "0.9", "3/2"])})`, "Gate(n: 2)"])}, emit: ${d.pick(["after", "before"])}, start: ${d.pick(["zeros", "learned"])})`,
+        ),
       () => layer(`StateSpace(states: ${d.pick([1, 3])}, radius: ${d.pick(["0.5", "0.9"])})`),
-      () => one(`Concat(${x.name}, ${d.pick(pool_.filter((o) => o.shape.length === 2 && o.shape[1] === channels)).name}, axis: tokens)`),
+      () =>
+        one(
+          `Concat(${x.name}, ${d.pick(pool_.filter((o) => o.shape.length === 2 && o.shape[1] === channels)).name}, axis: tokens)`,
+        ),
     );
   }
   if (rank === 3) {
     const [h, w] = x.shape;
     choices.push(
       () => layer(`Shift(${d.below(h)}, ${-d.below(w)}, mode: ${d.pick(["zeros", "circular"])})`),
-      () => layer(`ChannelShift(part: ${channels < 8 ? "1/4" : d.pick(["1/4", "1/8"])}, mode: ${d.pick(["zeros", "circular"])})`),
+      () =>
+        layer(
+          `ChannelShift(part: ${channels < 8 ? "1/4" : d.pick(["1/4", "1/8"])}, mode: ${d.pick(["zeros", "circular"])})`,
+        ),
       () => layer(`SpaceToDepth(${d.pick([1, 2])}, order: ${d.pick(["rows", "columns"])})`),
       () => layer(`DepthToSpace(2, order: ${d.pick(["rows", "columns"])})`),
       () => layer("Flatten(tokens)"),
@@ -240,8 +282,27 @@ function expressionOf(d: Dice, x: Named, pool_: readonly Named[]): { text: strin
 
 /** A typed growing program: `shapesOf` elaborates a candidate and gives the shapes of the last line, or null. */
 export function generate(d: Dice, shapesOf: (candidate: Program) => readonly Shape[] | null): Program {
-  const shapes: Shape[] = [[4], [6], [3, 4], [5, 2], [4, 6], [2, 2, 4], [4, 4, 2], [3, 4, 3], [6, 4, 1], [3, 2, 8]];
-  const domains = ["[0, 1]", "[-1, 1]", "[-1/2, 3]", "ball(l2, 2)", "ball(token, 1)", "ball(linf, 1/3)", null];
+  const shapes: Shape[] = [
+    [4],
+    [6],
+    [3, 4],
+    [5, 2],
+    [4, 6],
+    [2, 2, 4],
+    [4, 4, 2],
+    [3, 4, 3],
+    [6, 4, 1],
+    [3, 2, 8],
+  ];
+  const domains = [
+    "[0, 1]",
+    "[-1, 1]",
+    "[-1/2, 3]",
+    "ball(l2, 2)",
+    "ball(token, 1)",
+    "ball(linf, 1/3)",
+    null,
+  ];
   const constraint = d.pick(["none", "none", "aol", "frobenius(1)", "frobenius(3)", "unit_rows", "unit_rms"]);
   const weights = [
     `init: ${d.pick(["spectral", "spectral", "orthogonal", "trunc_normal(0.3)"])}`,
@@ -255,7 +316,11 @@ export function generate(d: Dice, shapesOf: (candidate: Program) => readonly Sha
   let program: Program = { blocks, weights, inputs, lines: [], result: inputs[0].name };
   const known: Named[] = inputs.map(({ name, shape }) => ({ name, shape }));
   if (inputs[0] === ids) {
-    program = { ...program, lines: [{ names: ["v1"], expression: "ids |> Embedding(6)", stands: null }], result: "v1" };
+    program = {
+      ...program,
+      lines: [{ names: ["v1"], expression: "ids |> Embedding(6)", stands: null }],
+      result: "v1",
+    };
     known.splice(0, 1, { name: "v0", shape: [] }, { name: "v1", shape: [4, 6] });
   }
   const length = 1 + d.below(5);
@@ -274,8 +339,14 @@ export function generate(d: Dice, shapesOf: (candidate: Program) => readonly Sha
     // What was split is put together again, each part by a way of its own.
     if (parts > 1 && d.chance(0.7)) {
       const joined = `v${known.length}`;
-      const ways = names.map((name) => (d.chance(0.7) ? `(${name} |> ${plain(d, found[0].at(-1) as number)})` : name));
-      const again: Line = { names: [joined], expression: d.chance(0.6) ? `Concat(${ways.join(", ")})` : ways.slice(0, 2).join(" * "), stands: null };
+      const ways = names.map((name) =>
+        d.chance(0.7) ? `(${name} |> ${plain(d, found[0].at(-1) as number)})` : name,
+      );
+      const again: Line = {
+        names: [joined],
+        expression: d.chance(0.6) ? `Concat(${ways.join(", ")})` : ways.slice(0, 2).join(" * "),
+        stands: null,
+      };
       const whole: Program = { ...program, lines: [...program.lines, again], result: joined };
       const shape = shapesOf(whole);
       if (shape) {

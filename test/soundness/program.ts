@@ -12,7 +12,11 @@ export interface Line {
 export interface Program {
   readonly blocks: readonly string[];
   readonly weights: readonly string[];
-  readonly inputs: readonly { readonly name: string; readonly shape: Shape; readonly domain: string | null }[];
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly shape: Shape;
+    readonly domain: string | null;
+  }[];
   readonly lines: readonly Line[];
   readonly result: string;
 }
@@ -28,7 +32,8 @@ export function render(program: Program): string {
   const body = [
     `weights { ${program.weights.join(", ")} }`,
     ...inputs.map(
-      ({ name, shape, domain }) => `input ${name}: [${shape.join(", ")}]${domain === null ? "" : ` in ${domain}`}`,
+      ({ name, shape, domain }) =>
+        `input ${name}: [${shape.join(", ")}]${domain === null ? "" : ` in ${domain}`}`,
     ),
     ...lines.map(({ names, expression }) =>
       names.length === 1 ? `let ${names[0]} = ${expression}` : `let [${names.join(", ")}] = ${expression}`,
@@ -58,13 +63,18 @@ export function* simpler(program: Program): Iterable<Program> {
       if (result !== program.result) yield { ...program, lines: lines.slice(0, i + 1), result };
     }
   }
-  for (const { name } of program.inputs) if (name !== program.result) yield { ...program, lines: [], result: name };
+  for (const { name } of program.inputs)
+    if (name !== program.result) yield { ...program, lines: [], result: name };
   for (const [i, { names, stands }] of lines.entries()) {
     if (stands === null) continue;
-    const put = (text: string): string => names.reduce((t, name) => t.replaceAll(new RegExp(`\\b${name}\\b`, "g"), stands), text);
-    const rest = lines.flatMap((line, j) => (j === i ? [] : [{ ...line, expression: put(line.expression), stands: line.stands && put(line.stands) }]));
+    const put = (text: string): string =>
+      names.reduce((t, name) => t.replaceAll(new RegExp(`\\b${name}\\b`, "g"), stands), text);
+    const rest = lines.flatMap((line, j) =>
+      j === i ? [] : [{ ...line, expression: put(line.expression), stands: line.stands && put(line.stands) }],
+    );
     yield { ...program, lines: rest, result: put(program.result) };
   }
   if (program.weights.length > 1)
-    for (let i = 0; i < program.weights.length; i++) yield { ...program, weights: program.weights.filter((_, j) => j !== i) };
+    for (let i = 0; i < program.weights.length; i++)
+      yield { ...program, weights: program.weights.filter((_, j) => j !== i) };
 }

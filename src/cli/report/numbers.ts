@@ -46,6 +46,11 @@ export function showCount(n: number): string {
   return n.toString().replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
+/** 1 epoch, 12 epochs */
+export function plural(n: number, noun: string): string {
+  return `${showCount(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
 /** 14.4 M, 4.98 G */
 export function showLarge(n: number): string {
   for (const [size, unit] of [

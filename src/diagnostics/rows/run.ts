@@ -9,8 +9,8 @@ export const runRows = {
   "damaged-file": {
     code: "LIPS0602",
     severity: "error",
-    message: (p: { path: string; problem: string }) => `\`${p.path}\` is damaged: ${p.problem}.`,
-    help: () => "copy or download the file again; nothing was trained or written",
+    message: (p: { path: string; problem: string }) => `\`${p.path}\` is damaged, or of another kind: ${p.problem}.`,
+    help: () => "copy or download the file again",
   },
   "data-shape": {
     code: "LIPS0603",
@@ -43,7 +43,8 @@ export const runRows = {
     code: "LIPS0607",
     severity: "error",
     message: (p: { kind: string }) => `Data \`${p.kind}\` can't be read yet.`,
-    help: () => "available: fashion_mnist, mnist, images(folder), table(file); or --data FOLDER-OR-FILE",
+    help: () =>
+      "available: fashion_mnist (bundled), images(folder), table(file); or --data with a folder of IDX files, .npy files or images",
   },
   "checkpoint-mismatch": {
     code: "LIPS0608",
@@ -82,6 +83,39 @@ export const runRows = {
     message: (p: { file: string; names: string }) => `\`${p.file}\` has several models with a \`train\` section: ${p.names}.`,
     help: () => "name one with --model NAME",
   },
+  "file-refused": {
+    code: "LIPS0614",
+    severity: "error",
+    message: (p: { path: string; doing: "read" | "written"; reason: string }) =>
+      `\`${p.path}\` can't be ${p.doing}: ${p.reason}.`,
+    help: (p: { doing: "read" | "written" }) => (p.doing === "written" ? "choose another folder with --out" : null),
+  },
+  "report-left-out": {
+    code: "LIPS0615",
+    severity: "warning",
+    message: (p: { names: readonly string[] }) =>
+      `The run reports loss and accuracy; ${p.names.map((n) => `\`${n}\``).join(", ")} can't be measured yet.`,
+  },
+  "group-empty": {
+    code: "LIPS0616",
+    severity: "warning",
+    message: (p: { selector: string; model: string }) =>
+      `The group of \`${p.selector}\` selects no weight of \`${p.model}\`.`,
+    help: () => "weights have paths such as `lips_block.2.0.attention.linear.weight`; `*` stands for one part, `**` for any",
+  },
+  "too-large-to-run": {
+    code: "LIPS0617",
+    severity: "error",
+    message: (p: { what: string; needs: string; has: string }) =>
+      `${p.what} takes about ${p.needs} of memory, this machine has ${p.has}.`,
+    help: () => "a smaller batch (--batch N), or a smaller model",
+  },
+  "run-exists": {
+    code: "LIPS0618",
+    severity: "error",
+    message: (p: { path: string }) => `\`${p.path}\` holds a run already.`,
+    help: (p: { path: string }) => `go on with it: lipsc train --resume ${p.path}; or choose another folder with --out`,
+  },
   "engine-missing": {
     code: "LIPS0701",
     severity: "error",
@@ -112,6 +146,12 @@ export const runRows = {
     severity: "warning",
     message: (p: { wanted: string; used: string; reason: string }) => `Running on ${p.used}, which is slower. ${p.reason}`,
     help: (p: { wanted: string }) => `reinstall ${p.wanted} for full speed`,
+  },
+  "engine-failed": {
+    code: "LIPS0706",
+    severity: "error",
+    message: (p: { engine: string; what: string; reason: string }) => `${p.engine} failed in ${p.what}: ${p.reason}`,
+    help: () => "most often memory: try a smaller batch (--batch N)",
   },
   "not-executable": {
     code: "LIPS0710",

@@ -2,9 +2,10 @@
  * IDX, the format of MNIST: two zero bytes, a type byte (8: unsigned bytes), the number of dimensions,
  * each dimension as big-endian uint32, then the entries. Files may be gzipped. Source: LeCun et al., the MNIST page.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { readBytes } from "../files.ts";
 import { damaged, good, missing, type Result } from "../result.ts";
 import type { Data, Samples } from "./samples.ts";
 
@@ -74,7 +75,9 @@ function readPair(
   for (const base of [`${part}-images-idx3-ubyte`, `${part}-labels-idx1-ubyte`]) {
     const path = find(folder, base);
     if (!path) return missing(join(folder, `${base}.gz`), "data file");
-    const file = parseIdx(readFileSync(path), path);
+    const bytes = readBytes(path, "data file");
+    if (!bytes.ok) return bytes;
+    const file = parseIdx(bytes.value, path);
     if (!file.ok) return file;
     files.push(file.value);
     paths.push(path);

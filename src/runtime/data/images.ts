@@ -3,8 +3,8 @@
  * Decoded and resized by sharp (libvips) to the input's size: whole image, bicubic, then values byte / 255.
  * Images are decoded once, on first use, and kept as bytes.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
+import { isFolder, readFolder } from "../files.ts";
 import { bad, damaged, good, type Result } from "../result.ts";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Data, Samples } from "./samples.ts";
@@ -30,43 +30,44 @@ export function readImageFolder(folder: string, shape: readonly number[]): Resul
   }
   const trainFolder = subfolder(folder, ["train"]) ?? folder;
   const testFolder = subfolder(folder, ["test", "val"]);
+  if (testFolder && trainFolder === folder) return damaged(folder, `it has \`${basename(testFolder)}\` but no \`train\``);
   const classes = folders(trainFolder);
-  if (classes.length === 0) return damaged(folder, "it has no folders with images, one for each class");
-  const train = list(trainFolder, classes);
+  if (!classes.ok) return classes;
+  if (classes.value.length === 0) return damaged(folder, "it has no folders with images, one for each class");
+  const train = list(trainFolder, classes.value);
   if (!train.ok) return train;
-  const test = testFolder ? list(testFolder, classes) : null;
+  const test = testFolder ? list(testFolder, classes.value) : null;
   if (test && !test.ok) return test;
   return good({
-    train: imageSamples(trainFolder, train.value, shape, classes),
-    test:
-      test && test.value.length > 0 && testFolder
-        ? imageSamples(testFolder, test.value, shape, classes)
-        : null,
+    train: imageSamples(trainFolder, train.value, shape, classes.value),
+    test: test && testFolder ? imageSamples(testFolder, test.value, shape, classes.value) : null,
   });
 }
 
 function subfolder(folder: string, names: readonly string[]): string | null {
-  return names.map((n) => join(folder, n)).find((p) => existsSync(p) && statSync(p).isDirectory()) ?? null;
+  return names.map((n) => join(folder, n)).find(isFolder) ?? null;
 }
 
-function folders(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((e) => e.isDirectory())
-    .map((e) => e.name)
-    .sort();
+function folders(folder: string): Result<string[]> {
+  const names = readFolder(folder);
+  return names.ok ? good(names.value.filter((name) => isFolder(join(folder, name)))) : names;
 }
 
+/** The images of the classes, class by class. A class may lack images here; a folder may not lack a class. */
 function list(folder: string, classes: readonly string[]): Result<Listed[]> {
-  const stranger = folders(folder).find((name) => !classes.includes(name));
+  const here = folders(folder);
+  if (!here.ok) return here;
+  const stranger = here.value.find((name) => !classes.includes(name));
   if (stranger !== undefined)
     return damaged(join(folder, stranger), "the training folder has no class of this name");
   const found: Listed[] = [];
-  classes.forEach((name, label) => {
-    const path = join(folder, name);
-    if (!existsSync(path)) return;
-    for (const file of readdirSync(path).sort())
-      if (endings.has(extname(file).toLowerCase())) found.push({ path: join(path, file), label });
-  });
+  for (const [label, name] of classes.entries()) {
+    if (!here.value.includes(name)) continue;
+    const files = readFolder(join(folder, name));
+    if (!files.ok) return files;
+    for (const file of files.value)
+      if (endings.has(extname(file).toLowerCase())) found.push({ path: join(folder, name, file), label });
+  }
   return found.length > 0
     ? good(found)
     : damaged(folder, "it holds no .png, .jpg or .jpeg files in its class folders");

@@ -1,9 +1,10 @@
 /** Finds the data that a spec or `--data` names, and checks that it is what the model's input and bound are about. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Domain, Model } from "../../model/model.ts";
 import { bundled } from "../bundled.ts";
+import { isFolder } from "../files.ts";
 import { bad, missing, type Result } from "../result.ts";
 import { isIdxFolder, readIdxFolder } from "./idx.ts";
 import { readImageFolder } from "./images.ts";
@@ -62,7 +63,7 @@ function openNamed(model: Model, shape: readonly number[]): Result<Data> {
 
 function openPath(path: string, shape: readonly number[]): Result<Data> {
   if (!existsSync(path)) return missing(path, "data folder or file");
-  if (!statSync(path).isDirectory()) return readTensorFile(path);
+  if (!isFolder(path)) return readTensorFile(path);
   if (isIdxFolder(path))
     return readIdxFolder(path, "IDX images", path.includes("fashion") ? fashionClasses : null);
   if (isNpyFolder(path)) return readNpyFolder(path);

@@ -2,9 +2,10 @@
  * Samples from tensors: a safetensors file with `train_x`, `train_y` (and `test_x`, `test_y`), or `x` and `y`;
  * or a folder with the same names as .npy files. x is [count, …sample shape], y holds whole numbers.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { damaged, good, missing, type Result } from "../result.ts";
+import { readBytes } from "../files.ts";
+import { damaged, good, type Result } from "../result.ts";
 import { readSafetensors } from "../safetensors.ts";
 import { parseNpy } from "./npy.ts";
 import type { Data, Samples } from "./samples.ts";
@@ -15,8 +16,12 @@ interface Plain {
 }
 
 export function readTensorFile(path: string): Result<Data> {
-  if (!existsSync(path)) return missing(path, "data file");
-  const file = readSafetensors(readFileSync(path), path);
+  const bytes = readBytes(path, "data file");
+  if (!bytes.ok) return bytes;
+  if (path.endsWith(".npy")) {
+    return damaged(path, "it is one array; name the folder that holds x.npy and y.npy, or train_x.npy and so on");
+  }
+  const file = readSafetensors(bytes.value, path);
   if (!file.ok) return file;
   return assemble(path, (name) => good(file.value.tensors.get(name) ?? null));
 }
@@ -28,7 +33,9 @@ export function isNpyFolder(folder: string): boolean {
 export function readNpyFolder(folder: string): Result<Data> {
   return assemble(folder, (name) => {
     const path = join(folder, `${name}.npy`);
-    return existsSync(path) ? parseNpy(readFileSync(path), path) : good(null);
+    if (!existsSync(path)) return good(null);
+    const bytes = readBytes(path, "data file");
+    return bytes.ok ? parseNpy(bytes.value, path) : bytes;
   });
 }
 
@@ -38,7 +45,8 @@ function assemble(path: string, get: (name: string) => Result<Plain | null>): Re
     if (!train.ok) return train;
     if (!train.value) continue;
     const test = pair(path, "test_", get);
-    return test.ok ? good({ train: train.value, test: test.value }) : test;
+    if (!test.ok) return test;
+    return good({ train: train.value, test: test.value && test.value.count > 0 ? test.value : null });
   }
   return damaged(path, "it holds no tensors `train_x` and `train_y`, nor `x` and `y`");
 }
@@ -87,7 +95,7 @@ function tensorSamples(
   }
   const size = shape.reduce((a, b) => a * b, 1);
   return good({
-    name: `${path} (${prefix || "x, "}${prefix ? "x, " : ""}${y.length} samples)`,
+    name: `${path} (${prefix}x)`,
     count: y.length,
     shape,
     low,

@@ -1,0 +1,25 @@
+/** Models that a machine can't hold are refused before they are tried: the system would end the program without a word. */
+import { totalmem } from "node:os";
+import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { Model } from "../model/model.ts";
+import { activationBytes, countParameters } from "./report/figures.ts";
+import { showBytes } from "./report/numbers.ts";
+
+/** Largest file of weights: one array of bytes. */
+const mostWeights = 2 ** 31;
+
+/** A training step: weights, gradients and two moments, in two sets (a step reads one and writes the other), and activations. */
+export function refuseTraining(model: Model, batch: number): Diagnostic | null {
+  const needs = 4 * 8 * countParameters(model) + activationBytes(model, batch);
+  // Counted is what layers give; an engine gets by with less of it, but not with half.
+  if (needs < 2 * totalmem()) return refuseWeights(model);
+  const what = `A training step of \`${model.name}\` at batch ${batch}`;
+  return diagnostic("too-large-to-run", null, { what, needs: showBytes(needs), has: showBytes(totalmem()) });
+}
+
+export function refuseWeights(model: Model): Diagnostic | null {
+  const bytes = 4 * countParameters(model);
+  if (bytes < mostWeights) return null;
+  const params = { what: `The weights of \`${model.name}\``, needs: showBytes(bytes), has: `room for ${showBytes(mostWeights)} in one file` };
+  return diagnostic("too-large-to-run", null, params);
+}

@@ -1,0 +1,113 @@
+/** Files of the runtime. What the operating system refuses is a diagnostic that says why, never an exception. */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { diagnostic } from "../diagnostics/diagnostic.ts";
+import { bad, good, missing, type Result } from "./result.ts";
+
+/** Codes of the operating system, in words that end the sentence "… can't be read: ". */
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "its permissions don't allow it",
+  EPERM: "its permissions don't allow it",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EEXIST: "a file of that name is there already",
+  ENOENT: "a folder of its path isn't there",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota of the disk is used up",
+  EROFS: "the disk is read-only",
+  ENAMETOOLONG: "the name is too long",
+  EMFILE: "too many files are open",
+  EIO: "the disk reports an error",
+  ELOOP: "its links lead in a circle",
+  ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB",
+};
+
+/** Why the operating system refused; null where the error is not one of its. */
+export function reasonOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
+  if (error.code in reasons) return reasons[error.code];
+  return "syscall" in error ? error.message : null;
+}
+
+function attempt<T>(path: string, doing: "read" | "written", action: () => T): Result<T> {
+  try {
+    return good(action());
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason === null) throw error;
+    return bad(diagnostic("file-refused", null, { path, doing, reason }));
+  }
+}
+
+/** `what` names the file in the message where it isn't there: "checkpoint". */
+export function readBytes(path: string, what: string): Result<Uint8Array> {
+  if (!existsSync(path)) return missing(path, what);
+  return attempt(path, "read", () => readFileSync(path));
+}
+
+export function readText(path: string, what: string): Result<string> {
+  if (!existsSync(path)) return missing(path, what);
+  return attempt(path, "read", () => readFileSync(path, "utf8"));
+}
+
+/** Names of what a folder holds, sorted; those that begin with a dot are left out. */
+export function readFolder(path: string): Result<string[]> {
+  return attempt(path, "read", () =>
+    readdirSync(path)
+      .filter((name) => !name.startsWith("."))
+      .sort(),
+  );
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Makes a folder and those above it. (Node's own recursive mkdir never returns from some paths below /proc.) */
+export function makeFolder(path: string): Result<void> {
+  if (!existsSync(path) && dirname(path) !== path) {
+    const above = makeFolder(dirname(path));
+    if (!above.ok) return above;
+  }
+  return attempt(path, "written", () => {
+    // On a folder that is there already this does nothing, on a file it fails.
+    if (existsSync(path)) readdirSync(path);
+    else mkdirSync(path);
+  });
+}
+
+/** Writes a file whole or not at all: under a temporary name first, so that a kill never leaves half a file. */
+export function writeWhole(path: string, content: Uint8Array | string): Result<void> {
+  const temporary = `${path}.partial`;
+  const data = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const written = attempt(path, "written", () => {
+    const handle = openSync(temporary, "w");
+    try {
+      let at = 0;
+      while (at < data.length) at += writeSync(handle, data, at);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    renameSync(temporary, path);
+  });
+  if (!written.ok) attempt(temporary, "written", () => rmSync(temporary, { force: true }));
+  return written;
+}
+
+export function appendLine(path: string, line: string): Result<void> {
+  return attempt(path, "written", () => appendFileSync(path, line + "\n"));
+}
