@@ -20,6 +20,8 @@ export interface Checked {
   readonly reports: readonly ModelReport[];
   readonly diagnostics: readonly Diagnostic[];
   readonly sources: ReadonlyMap<string, SourceFile>;
+  /** Files that were read and hold no model. */
+  readonly withoutModels: readonly string[];
   /** 0: no errors, and every claim is proven or open; 1 otherwise. */
   readonly code: 0 | 1;
 }
@@ -29,16 +31,18 @@ export function checkFiles(host: Host, files: readonly string[], set: Record<str
   const diagnostics = new Diagnostics();
   const sources = new Map<string, SourceFile>();
   const reports: ModelReport[] = [];
+  const withoutModels: string[] = [];
   for (const file of files) {
     const elaborated = elaborateFile(host, file, diagnostics, { set });
     for (const [name, source] of elaborated.sources) sources.set(name, source);
+    if (elaborated.models.length === 0 && !diagnostics.hasErrors) withoutModels.push(file);
     for (const model of elaborated.models) {
       const report = collect(model);
       diagnose(report, sources, diagnostics);
       reports.push(report);
     }
   }
-  return { reports, diagnostics: diagnostics.all, sources, code: diagnostics.hasErrors ? 1 : 0 };
+  return { reports, diagnostics: diagnostics.all, sources, withoutModels, code: diagnostics.hasErrors ? 1 : 0 };
 }
 
 /** The command; gives the exit code. */
@@ -76,6 +80,7 @@ async function print(checked: Checked, options: CheckOptions): Promise<void> {
         write(textReport(report, sources, paint) + "\n");
         if (explain) write(explain(report, sources, paint) + "\n");
       }
+      for (const file of checked.withoutModels) write(`${file}: no model here, so no shapes and no bounds\n`);
       printDiagnostics(diagnostics, sources, options.color && wantsColor(process.stderr));
       return;
     }

@@ -1,8 +1,9 @@
 /** The compiler's door to files, on Node. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Host } from "../host.ts";
+import { reasonOf } from "../runtime/files.ts";
 
 /** The standard library stands beside the code, in src/ and in dist/ alike. */
 const std = join(dirname(fileURLToPath(import.meta.url)), "..", "std");
@@ -13,6 +14,16 @@ export const nodeHost: Host = {
       return readFileSync(path, "utf8");
     } catch {
       return undefined;
+    }
+  },
+
+  whyUnreadable(path) {
+    if (!existsSync(path)) return null;
+    try {
+      readFileSync(path);
+      return null;
+    } catch (error) {
+      return reasonOf(error);
     }
   },
 

@@ -14,12 +14,13 @@ export function refuseTraining(model: Model, batch: number): Diagnostic | null {
   // Counted is what layers give; an engine gets by with less of it, but not with half.
   if (needs < 2 * totalmem()) return refuseWeights(model);
   const what = `A training step of \`${model.name}\` at batch ${batch}`;
-  return diagnostic("too-large-to-run", null, { what, needs: showBytes(needs), has: showBytes(totalmem()) });
+  return diagnostic("too-large-to-run", null, { what, needs: showBytes(needs), has: `this machine has ${showBytes(totalmem())}` });
 }
 
 export function refuseWeights(model: Model): Diagnostic | null {
   const bytes = 4 * countParameters(model);
   if (bytes < mostWeights) return null;
-  const params = { what: `The weights of \`${model.name}\``, needs: showBytes(bytes), has: `room for ${showBytes(mostWeights)} in one file` };
-  return diagnostic("too-large-to-run", null, params);
+  const has = `one file holds at most ${showBytes(mostWeights)}`;
+  const what = `The weights of \`${model.name}\``;
+  return diagnostic("too-large-to-run", null, { what, needs: showBytes(bytes), has });
 }

@@ -59,10 +59,11 @@ export interface TrainResult {
 export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const origin = originOf(options);
   if (!origin.ok) return fail(origin.problem);
-  const plan = await planOf(options, origin.value);
-  if (!plan) return failed;
+  const planned = await planOf(options, origin.value);
+  if (!planned) return failed;
+  const { plan, sources } = planned;
   const prepared = await prepare(plan);
-  if (!prepared.ok) return fail(prepared.problem);
+  if (!prepared.ok) return fail(prepared.problem, sources);
   const { folder, recipe } = plan;
   const { length } = prepared.value;
   if (!origin.value.run) {
@@ -101,7 +102,10 @@ function fail(problem: Diagnostic, sources: ReadonlyMap<string, SourceFile> = ne
 }
 
 /** Model, recipe, data, engine and folder, each said as it is found; null after errors, which are printed. */
-async function planOf(options: TrainOptions, origin: Origin): Promise<TrainPlan | null> {
+async function planOf(
+  options: TrainOptions,
+  origin: Origin,
+): Promise<{ plan: TrainPlan; sources: ReadonlyMap<string, SourceFile> } | null> {
   const { model, diagnostics, sources } = loadModel(nodeHost, origin.file, origin.model, origin.set);
   printDiagnostics(diagnostics, sources);
   if (!model) return null;
@@ -123,7 +127,7 @@ async function planOf(options: TrainOptions, origin: Origin): Promise<TrainPlan 
   if (!engine.ok) return refuse(engine.problem);
   printDiagnostics(engine.notes, sources);
   sayParts(model, origin.file, data.value, engine.value);
-  return {
+  const plan = {
     model,
     recipe: recipe.value,
     data: data.value,
@@ -132,12 +136,13 @@ async function planOf(options: TrainOptions, origin: Origin): Promise<TrainPlan 
     resume: origin.run !== null,
     checkpointEvery: options.checkpointEvery,
   };
+  return { plan, sources };
 }
 
-function sayParts(model: Model, file: string, { train, test }: Data, engine: Engine): void {
+function sayParts(model: Model, file: string, { name, train, test }: Data, engine: Engine): void {
   say(`model    ${model.name}: ${showCount(countParameters(model))} parameters (${file})`);
   say(
-    `data     ${train.name}: ${showCount(train.count)} training${test ? `, ${showCount(test.count)} test` : ""} samples`,
+    `data     ${name}: ${showCount(train.count)} training${test ? `, ${showCount(test.count)} test` : ""} samples`,
   );
   say(`engine   ${engine.name} ${engine.version} on ${engine.device}`);
 }
@@ -168,7 +173,7 @@ function recordOf({ model, recipe, data, engine }: TrainPlan, origin: Origin, { 
     spec: spec.value,
     set: origin.set,
     data: origin.data === null ? null : resolve(origin.data),
-    dataName: data.train.name,
+    dataName: data.name,
     samples: data.train.count,
     classNames: data.train.classNames,
     parameters: countParameters(model),

@@ -202,7 +202,9 @@ function applyBuiltIn(
   const { model } = frame;
   if (!model) return null;
   const call = new LayerCall(frame, layer, definition, path, inputs);
-  const plan = call.checkRequired() ? definition.infer(call) : undefined;
+  const ids = definition.signature.ids ? undefined : inputs.find((v) => v.tokens !== undefined);
+  if (ids) call.fail("ids-not-numbers", { layer: definition.name, found: showShape(ids.shape) });
+  const plan = !ids && call.checkRequired() ? definition.infer(call) : undefined;
   if (!plan || call.failed) {
     // A rule that gives nothing without saying why would leave the user without a word.
     if (!call.failed && !frame.run.failed)

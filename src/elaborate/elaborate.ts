@@ -37,7 +37,8 @@ export function elaborateFile(
   const run = new Run(host, diagnostics);
   const text = host.readText(path);
   if (text === undefined) {
-    run.report("import-missing", null, { from: path }, { help: "is the path right?" });
+    const why = host.whyUnreadable?.(path) ?? null;
+    run.report("import-missing", null, { from: path, why }, why === null ? { help: "is the path right?" } : {});
     return { models: [], sources: run.sources };
   }
   const file = loadFile(run, { name: path, text }, path, []);

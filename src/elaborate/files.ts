@@ -189,7 +189,8 @@ function loadImport(run: Run, file: LoadedFile, item: Import, chain: readonly st
   if (known) return known;
   const text = path === null ? run.host.readStd(from) : run.host.readText(path);
   if (text === undefined) {
-    run.report("import-missing", item.from.span, { from });
+    const why = path === null ? null : (run.host.whyUnreadable?.(path) ?? null);
+    run.report("import-missing", item.from.span, { from, why });
     return null;
   }
   const loaded = loadFile(run, { name, text }, path, chain);

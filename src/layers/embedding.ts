@@ -19,6 +19,7 @@ export const embedding = defineLayer<EmbeddingConfig>({
   summary: "A row of a table for each token id.",
   signature: {
     tensors: ["ids"],
+    ids: true,
     params: [
       { name: "width", type: "int", doc: "channels of the result" },
       { name: "init", type: "Init", optional: true, doc: "initialiser; else as the weights policy says" },

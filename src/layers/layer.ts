@@ -50,6 +50,8 @@ export interface Signature {
   /** Names of the tensors, in order; `v |> L(…)` fills the first. `Concat` takes any number (`rest`). */
   readonly tensors: readonly string[];
   readonly rest?: boolean;
+  /** Whether a tensor may hold token ids, which are names, not numbers. */
+  readonly ids?: boolean;
   readonly params: readonly ParamSignature[];
   /** For people: `[..., c] -> [..., width]`. */
   readonly shape: string;

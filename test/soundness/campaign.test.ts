@@ -5,7 +5,8 @@
 import { expect, test } from "vitest";
 import { layers } from "../../src/layers/registry.ts";
 import { mutant } from "../rig/mutate.ts";
-import { campaign, type Report } from "./campaign.ts";
+import { attackSource, campaign, type Report } from "./campaign.ts";
+import { nasty } from "./nasty.ts";
 
 const { LIPSC_FUZZ_SECONDS: seconds, LIPSC_FUZZ_SEED: seed = "1" } = process.env;
 
@@ -24,11 +25,17 @@ function told(report: Report): string {
 }
 
 test("no model breaks a bound or a range", { timeout: (Number(seconds ?? 0) + 600) * 1000 }, () => {
-  const length = seconds === undefined ? { models: 60 } : { seconds: Number(seconds) };
+  const length = seconds === undefined ? { models: 40 } : { seconds: Number(seconds) };
   const report = campaign({ seed: Number(seed), ...length, hunts: 3, steps: 40, taps: true });
   if (seconds !== undefined) console.log(told(report));
   expect(report.counterexamples, told(report)).toEqual([]);
-  expect(report.searches).toBeGreaterThan(50);
+  expect(report.searches).toBeGreaterThan(100);
+});
+
+test.each(Object.entries(nasty))("%s", (_, source) => {
+  const attacked = attackSource(source, 7, { hunts: 3, steps: 40, taps: true });
+  expect(attacked?.attacks.reduce((sum, { searches }) => sum + searches, 0)).toBeGreaterThan(2);
+  expect(attacked?.attacks.flatMap(({ violations }) => violations)).toEqual([]);
 });
 
 test("a campaign finds planted defects, and shrinks them", { timeout: 120_000 }, () => {

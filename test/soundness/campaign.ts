@@ -57,7 +57,7 @@ function lastShapes(program: Program): readonly Shape[] | null {
 const phases: readonly Phase[] = ["init", "always"];
 
 /** Attacks a source in both phases; everything random comes from the seed. */
-function attackSource(
+export function attackSource(
   source: string,
   seed: number,
   options: AttackOptions,

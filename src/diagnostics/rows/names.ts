@@ -55,8 +55,10 @@ export const nameRows = {
   "import-missing": {
     code: "LIPS0108",
     severity: "error",
-    message: (p: { from: string }) => `There is no file \`${p.from}\`.`,
-    help: () => 'imports are `"std/…"` or a path relative to this file, ending in `.lips`',
+    message: (p: { from: string; why: string | null }) =>
+      p.why === null ? `There is no file \`${p.from}\`.` : `\`${p.from}\` can't be read: ${p.why}.`,
+    help: (p: { why: string | null }) =>
+      p.why === null ? 'imports are `"std/…"` or a path relative to this file, ending in `.lips`' : null,
   },
   "import-path": {
     code: "LIPS0109",

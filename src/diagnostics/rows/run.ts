@@ -107,7 +107,7 @@ export const runRows = {
     code: "LIPS0617",
     severity: "error",
     message: (p: { what: string; needs: string; has: string }) =>
-      `${p.what} takes about ${p.needs} of memory, this machine has ${p.has}.`,
+      `${p.what} would take about ${p.needs}; ${p.has}.`,
     help: () => "a smaller batch (--batch N), or a smaller model",
   },
   "run-exists": {

@@ -103,6 +103,13 @@ export const shapeRows = {
     message: (p: { q: string; k: string; v: string; why: string }) =>
       `Queries ${p.q}, keys ${p.k} and values ${p.v} do not fit together: ${p.why}.`,
   },
+  "ids-not-numbers": {
+    code: "LIPS0217",
+    severity: "error",
+    message: (p: { layer: string; found: string }) =>
+      `\`${p.layer}\` works on numbers, but ${p.found} holds token ids, which are names.`,
+    help: () => "look them up first: `|> Embedding(width)`",
+  },
   "shape-mismatch": {
     code: "LIPS0230",
     severity: "error",

@@ -50,9 +50,10 @@ export function readIdxFolder(
 ): Result<Data> {
   const train = readPair(folder, "train", `${title}, training set`, classNames);
   if (!train.ok) return train;
-  if (!find(folder, "t10k-images-idx3-ubyte")) return good({ train: train.value, test: null });
+  const name = `${title} (${folder})`;
+  if (!find(folder, "t10k-images-idx3-ubyte")) return good({ name, train: train.value, test: null });
   const test = readPair(folder, "t10k", `${title}, test set`, classNames);
-  return test.ok ? good({ train: train.value, test: test.value }) : test;
+  return test.ok ? good({ name, train: train.value, test: test.value }) : test;
 }
 
 /** Whether a folder looks like one of IDX files. */

@@ -4,7 +4,7 @@
  * Images are decoded once, on first use, and kept as bytes.
  */
 import { basename, extname, join } from "node:path";
-import { isFolder, readFolder } from "../files.ts";
+import { isFolder, readBytes, readFolder } from "../files.ts";
 import { bad, damaged, good, type Result } from "../result.ts";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Data, Samples } from "./samples.ts";
@@ -39,6 +39,7 @@ export function readImageFolder(folder: string, shape: readonly number[]): Resul
   const test = testFolder ? list(testFolder, classes.value) : null;
   if (test && !test.ok) return test;
   return good({
+    name: `images of ${folder}`,
     train: imageSamples(trainFolder, train.value, shape, classes.value),
     test: test && testFolder ? imageSamples(testFolder, test.value, shape, classes.value) : null,
   });
@@ -116,9 +117,11 @@ export async function decode(
   width: number,
   channels: number,
 ): Promise<Result<Uint8Array>> {
+  const bytes = readBytes(path, "image");
+  if (!bytes.ok) return bytes;
   const { default: sharp } = await import("sharp");
   try {
-    const image = sharp(path, { failOn: "truncated", limitInputPixels: 100_000_000 })
+    const image = sharp(bytes.value, { failOn: "truncated", limitInputPixels: 100_000_000 })
       .flatten({ background: "#000" })
       .resize(width, height, { fit: "fill", kernel: "cubic" })
       .toColourspace(channels === 1 ? "b-w" : "srgb");

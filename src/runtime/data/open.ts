@@ -49,7 +49,7 @@ function openNamed(model: Model, shape: readonly number[]): Result<Data> {
     case "fashion_mnist":
       return readIdxFolder(
         bundled("specs/data/fashion-mnist-mini"),
-        "Fashion-MNIST, first 5 000 and 1 000 images",
+        "Fashion-MNIST (mini)",
         fashionClasses,
       );
     case "images":

@@ -20,6 +20,8 @@ export interface Samples {
 
 /** The two sets of a run. `test` is null where the data have only one. */
 export interface Data {
+  /** For people: what and where. */
+  readonly name: string;
   readonly train: Samples;
   readonly test: Samples | null;
 }

@@ -46,7 +46,7 @@ function assemble(path: string, get: (name: string) => Result<Plain | null>): Re
     if (!train.value) continue;
     const test = pair(path, "test_", get);
     if (!test.ok) return test;
-    return good({ train: train.value, test: test.value && test.value.count > 0 ? test.value : null });
+    return good({ name: path, train: train.value, test: test.value && test.value.count > 0 ? test.value : null });
   }
   return damaged(path, "it holds no tensors `train_x` and `train_y`, nor `x` and `y`");
 }
