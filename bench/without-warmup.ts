@@ -3,7 +3,7 @@
  * seeds, 2 epochs each, no warmup. Writes docs/without-warmup.json, .md and .svg from real runs; a run that is in the
  * JSON file already is not done again.
  *
- *   node dist/bench/without-warmup.js --data FOLDER [--images 10000] [--epochs 2] [--seeds 0,1,2] [--rates …]
+ *   node dist/bench/without-warmup.js --data FOLDER [--images 10000] [--epochs 2] [--seeds 0,1,2] [--rates …] [--threads N]
  */
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,6 +44,7 @@ const { values: flags } = parseArgs({
     seeds: { type: "string", default: "0,1,2" },
     rates: { type: "string", default: "5e-4,2e-3,5e-3,1e-2" },
     out: { type: "string", default: "docs/without-warmup" },
+    threads: { type: "string" },
   },
 });
 const numbers = (text: string): number[] => text.split(",").map(Number);
@@ -80,7 +81,7 @@ async function trainOnce(name: string, lr: number, seed: number): Promise<Run> {
   const opened = openData(model, flags.data ?? "specs/data/fashion-mnist-mini");
   if (!opened.ok) throw new Error(opened.problem.message);
   const data: Data = { ...opened.value, train: first(opened.value.train, Number(flags.images)) };
-  const engine = await openEngine({});
+  const engine = await openEngine(flags.threads ? { threads: Number(flags.threads) } : {});
   if (!engine.ok) throw new Error(engine.problem.message);
   const folder = runFolder(mkdtempSync(join(tmpdir(), "lipsc-without-warmup-")));
   const plan = {

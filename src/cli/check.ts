@@ -42,7 +42,13 @@ export function checkFiles(host: Host, files: readonly string[], set: Record<str
       reports.push(report);
     }
   }
-  return { reports, diagnostics: diagnostics.all, sources, withoutModels, code: diagnostics.hasErrors ? 1 : 0 };
+  return {
+    reports,
+    diagnostics: diagnostics.all,
+    sources,
+    withoutModels,
+    code: diagnostics.hasErrors ? 1 : 0,
+  };
 }
 
 /** The command; gives the exit code. */

@@ -22,7 +22,10 @@ export function generate(): Map<string, string> {
       const graph = recipe.ok ? buildTrainingGraph(model, recipe.value) : recipe;
       if (!graph.ok) throw new Error(graph.problem.message);
       files.set(`generated/${name}/model.json`, JSON.stringify(model, null, 1) + "\n");
-      files.set(`generated/${name}/bound.txt`, `${textReport(report, sources, plain)}\n${explainBound(report, sources, plain)}\n`);
+      files.set(
+        `generated/${name}/bound.txt`,
+        `${textReport(report, sources, plain)}\n${explainBound(report, sources, plain)}\n`,
+      );
       files.set(`generated/${name}/training-graph.txt`, printGraph(graph.value));
     }
   }

@@ -27,7 +27,11 @@ export function loadModel(
   const model = diagnostics.hasErrors ? null : pick(models, file, wanted, diagnostics);
   if (model?.solve) {
     const { low, high, span } = model.solve;
-    diagnostics.report("solve-not-available", span, { model: model.name, low: String(low), high: String(high) });
+    diagnostics.report("solve-not-available", span, {
+      model: model.name,
+      low: String(low),
+      high: String(high),
+    });
     return { model: null, diagnostics: diagnostics.all, sources };
   }
   return { model, diagnostics: diagnostics.all, sources };

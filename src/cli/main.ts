@@ -62,7 +62,8 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     // The reader went away (`lipsc check … | head`, a closed terminal): the work goes on to its own exit code.
     if (error.code === "EPIPE" || error.code === "EIO") return;
-    if (stream === process.stdout) process.stderr.write(`error: the output can't be written: ${error.message}\n`);
+    if (stream === process.stdout)
+      process.stderr.write(`error: the output can't be written: ${error.message}\n`);
     process.exit(1);
   });
 }

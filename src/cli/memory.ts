@@ -14,7 +14,11 @@ export function refuseTraining(model: Model, batch: number): Diagnostic | null {
   // Counted is what layers give; an engine gets by with less of it, but not with half.
   if (needs < 2 * totalmem()) return refuseWeights(model);
   const what = `A training step of \`${model.name}\` at batch ${batch}`;
-  return diagnostic("too-large-to-run", null, { what, needs: showBytes(needs), has: `this machine has ${showBytes(totalmem())}` });
+  return diagnostic("too-large-to-run", null, {
+    what,
+    needs: showBytes(needs),
+    has: `this machine has ${showBytes(totalmem())}`,
+  });
 }
 
 export function refuseWeights(model: Model): Diagnostic | null {

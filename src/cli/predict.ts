@@ -1,7 +1,7 @@
 /** `lipsc predict RUN IMAGE…`: the likeliest classes of images, with their probabilities. */
 import { rank } from "../runtime/classify.ts";
 import { decode } from "../runtime/data/images.ts";
-import { diagnostic } from "../diagnostics/diagnostic.ts";
+import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { printDiagnostics } from "./print.ts";
 import { tabulate } from "./report/table.ts";
 import { headOf, openTrained, type TrainedOptions } from "./trained.ts";
@@ -39,13 +39,12 @@ export async function runPredict(options: PredictOptions): Promise<number> {
   }
   const label = (k: number): string => trained.classNames?.[k] ?? String(k);
 
-  let code = 0;
+  const broken: Diagnostic[] = [];
   const results: Prediction[] = [];
   for (const path of options.images) {
     const pixels = await decode(path, height, width, channels);
     if (!pixels.ok) {
-      printDiagnostics([pixels.problem], sources);
-      code = 1;
+      broken.push(pixels.problem);
       continue;
     }
     const values = Float32Array.from(pixels.value, (b) => b / 255);
@@ -62,7 +61,8 @@ export async function runPredict(options: PredictOptions): Promise<number> {
   await session.release();
   if (options.format === "json") process.stdout.write(JSON.stringify(results) + "\n");
   else process.stdout.write(headOf(trained) + table(results));
-  return code;
+  printDiagnostics(broken, sources);
+  return broken.length > 0 ? 1 : 0;
 }
 
 /** One line per image: its classes, the likeliest first. */

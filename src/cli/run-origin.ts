@@ -65,13 +65,19 @@ function resumed(options: TrainOptions, folder: RunFolder): Result<Origin> {
   });
 }
 
-/** Whether spec and data are still those that the run was begun with. */
-export function changedSince(record: RunRecord, model: Model, train: Samples): Diagnostic | null {
-  const mismatch = (path: string, problem: string): Diagnostic =>
-    diagnostic("checkpoint-mismatch", null, { path, problem });
-  if (record.modelHash !== modelHash(model)) return mismatch(record.file, "the spec was changed since the run began");
-  if (record.samples !== train.count) {
-    return mismatch(train.name, `it holds ${train.count} samples, the run was begun with ${record.samples}`);
-  }
-  return null;
+/** What is no longer as it was when the run began: the spec, or the data. */
+export function changedSince(
+  { folder, record }: NonNullable<Origin["run"]>,
+  model: Model,
+  train: Samples,
+): Diagnostic | null {
+  const { path } = folder;
+  if (record.modelHash !== modelHash(model))
+    return diagnostic("run-changed", null, {
+      path,
+      what: `the spec \`${record.file}\` was changed since it began`,
+    });
+  if (record.samples === train.count) return null;
+  const what = `${train.name} holds ${train.count} samples, it was begun with ${record.samples}`;
+  return diagnostic("run-changed", null, { path, what });
 }

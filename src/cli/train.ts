@@ -120,7 +120,7 @@ async function planOf(
   if (tooLarge) return refuse(tooLarge);
   const data = openData(model, origin.data);
   if (!data.ok) return refuse(data.problem);
-  const changed = origin.run && changedSince(origin.run.record, model, data.value.train);
+  const changed = origin.run && changedSince(origin.run, model, data.value.train);
   if (changed) return refuse(changed);
   printDiagnostics(adviceOn(model, recipe.value), sources);
   const engine = await openEngine(engineRequest(origin.engine));

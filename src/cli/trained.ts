@@ -50,7 +50,12 @@ export interface Opened {
 export async function openTrained(options: TrainedOptions, largestBatch: number): Promise<Opened> {
   const where = locate(options);
   if (!where.ok) return { trained: null, problems: [where.problem], sources: new Map() };
-  const { model, diagnostics, sources } = loadModel(nodeHost, where.value.file, where.value.model, where.value.set);
+  const { model, diagnostics, sources } = loadModel(
+    nodeHost,
+    where.value.file,
+    where.value.model,
+    where.value.set,
+  );
   if (!model) return { trained: null, problems: diagnostics, sources };
   const engine = await openEngine(engineRequest(options));
   if (!engine.ok) return { trained: null, problems: [engine.problem], sources };
@@ -129,6 +134,7 @@ async function open(model: Model, place: Place, engine: Engine): Promise<Result<
 /** What runs, with which weights, and where: the head of what eval and predict print. */
 export function headOf({ model, weightsPath, engine }: Trained): string {
   return (
-    `model    ${model.name} (${weightsPath})\n` + `engine   ${engine.name} ${engine.version} on ${engine.device}\n`
+    `model    ${model.name} (${weightsPath})\n` +
+    `engine   ${engine.name} ${engine.version} on ${engine.device}\n`
   );
 }

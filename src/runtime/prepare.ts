@@ -79,7 +79,9 @@ export function notRunnable(model: Model): Diagnostic | null {
     : input.domain.kind === "tokens"
       ? "its input holds token ids, and no reader of text is there yet"
       : null;
-  return reason === null ? null : diagnostic("not-executable", model.span, { what: `\`${model.name}\``, reason });
+  return reason === null
+    ? null
+    : diagnostic("not-executable", model.span, { what: `\`${model.name}\``, reason });
 }
 
 function notEnough({ recipe, data }: TrainPlan): Diagnostic | null {

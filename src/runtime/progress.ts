@@ -45,11 +45,11 @@ function part(name: string, n: number, of: number): string {
 function partsOf(t: Tick): { text: string; weight: number }[] {
   return [
     { text: part("epoch", t.epoch, t.epochs), weight: 5 },
-    { text: part("step", t.step, t.steps), weight: 3 },
+    { text: part("step", t.step, t.steps), weight: 1 },
     { text: `loss ${t.loss.toFixed(4)}`, weight: 6 },
     { text: `acc ${(100 * t.accuracy).toFixed(1).padStart(5)} %`, weight: 6 },
-    { text: `lr ${t.lr.toExponential(2)}`, weight: 2 },
-    { text: `|g| ${showNorm(t.gradNorm)}`, weight: 1 },
+    { text: `lr ${t.lr.toExponential(2)}`, weight: 3 },
+    { text: `|g| ${showNorm(t.gradNorm)}`, weight: 2 },
     { text: `${t.samplesPerSecond.toFixed(0)} samples/s`, weight: 4 },
     { text: `ETA ${formatSeconds(t.secondsLeft)}`, weight: 7 },
   ];
@@ -69,7 +69,8 @@ export function formatTick(t: Tick): string {
 /** A bar and as many parts of the tick as fit into so many columns. */
 export function formatLive(t: Tick, columns: number): string {
   let parts = partsOf(t);
-  const line = (): string => parts.map(({ text }) => text).join("  ");
+  const full = (): string => parts.map(({ text }) => text).join("  ");
+  const line = (): string => (full().length <= columns ? full() : full().replace(" samples/s", "/s"));
   while (parts.length > 1 && line().length > columns) {
     const least = Math.min(...parts.map(({ weight }) => weight));
     parts = parts.filter(({ weight }) => weight !== least);
@@ -99,7 +100,8 @@ export function formatSeconds(seconds: number): string {
 
 /** Live on a terminal of `stream`, plain otherwise; `write` gets whole lines. */
 export async function openProgress(stream: NodeJS.WriteStream): Promise<Progress> {
-  if (stream.isTTY) {
+  // Some terminals say that they have no rows; a live line would show nothing there.
+  if (stream.isTTY && stream.rows !== 0) {
     const { createLogUpdate } = await import("log-update");
     return live(createLogUpdate(stream), (line) => stream.write(line + "\n"), stream);
   }

@@ -57,7 +57,9 @@ export function adviceOn(model: Model, recipe: TrainConfig): Diagnostic[] {
   if (names.length > 0) advice.push(diagnostic("report-left-out", recipe.span, { names }));
   for (const { args } of recipe.groups) {
     if (!model.weights.some((weight) => selects(args.weights, weight)))
-      advice.push(diagnostic("group-empty", recipe.span, { selector: showSelector(args.weights), model: model.name }));
+      advice.push(
+        diagnostic("group-empty", recipe.span, { selector: showSelector(args.weights), model: model.name }),
+      );
   }
   return advice;
 }

@@ -34,10 +34,18 @@ const text: Check = (x) => typeof x === "string";
 const whole: Check = (x) => Number.isSafeInteger(x) && (x as number) >= 0;
 const fromOne: Check = (x) => whole(x) && x !== 0;
 const object: Check = (x) => typeof x === "object" && x !== null && !Array.isArray(x);
-const orNull = (check: Check): Check => (x) => x === null || check(x);
-const listOf = (check: Check): Check => (x) => Array.isArray(x) && x.every(check);
-const with_ = (fields: Readonly<Record<string, Check>>): Check => (x) =>
-  object(x) && Object.entries(fields).every(([key, check]) => check((x as Record<string, unknown>)[key]));
+const orNull =
+  (check: Check): Check =>
+  (x) =>
+    x === null || check(x);
+const listOf =
+  (check: Check): Check =>
+  (x) =>
+    Array.isArray(x) && x.every(check);
+const with_ =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (x) =>
+    object(x) && Object.entries(fields).every(([key, check]) => check((x as Record<string, unknown>)[key]));
 const option = with_({ name: text, args: object });
 
 /** What this program reads back; the rest is for people. */

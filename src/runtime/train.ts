@@ -180,7 +180,16 @@ class Loop {
       secondsLeft: (length.steps - step) / perSecond,
     });
     if (step % metricInterval !== 0) return good(undefined);
-    return this.metrics.append({ kind: "step", step, epoch: epoch + 1, loss, accuracy, lr, gradNorm, seconds });
+    return this.metrics.append({
+      kind: "step",
+      step,
+      epoch: epoch + 1,
+      loss,
+      accuracy,
+      lr,
+      gradNorm,
+      seconds,
+    });
   }
 
   /** Tests, tells, and saves; gives what the test said. */

@@ -15,7 +15,10 @@ export interface Finished {
 }
 
 /** Starts `lipsc ARGS` in the project's folder. */
-export function start(args: readonly string[], node: readonly string[] = []): { child: ChildProcess; finished: Promise<Finished> } {
+export function start(
+  args: readonly string[],
+  node: readonly string[] = [],
+): { child: ChildProcess; finished: Promise<Finished> } {
   const child = spawn(process.execPath, [...node, command, ...args], {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1" },

@@ -116,6 +116,12 @@ export const runRows = {
     message: (p: { path: string }) => `\`${p.path}\` holds a run already.`,
     help: (p: { path: string }) => `go on with it: lipsc train --resume ${p.path}; or choose another folder with --out`,
   },
+  "run-changed": {
+    code: "LIPS0619",
+    severity: "error",
+    message: (p: { path: string; what: string }) => `The run \`${p.path}\` can't go on: ${p.what}.`,
+    help: () => "bring back what it was begun with (config.json holds the spec's text), or begin a new run",
+  },
   "engine-missing": {
     code: "LIPS0701",
     severity: "error",

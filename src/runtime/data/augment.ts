@@ -20,6 +20,16 @@ const steps: Record<string, (option: OptionValue) => Step> = {
   },
 };
 
+function problemOf({ name, args }: OptionValue, shape: readonly number[]): string | null {
+  if (!Object.hasOwn(steps, name))
+    return `this augmentation can't be run yet; available: ${Object.keys(steps).join(", ")}`;
+  const [height, width, channels] = shape;
+  if (channels === undefined) return `it works on images, the input is [${shape.join(", ")}]`;
+  if (name === "crop" && args.size !== undefined && (args.size !== height || args.size !== width))
+    return `crops of ${String(args.size)} × ${String(args.size)} don't fit the input of ${height} × ${width}`;
+  return null;
+}
+
 export type Augment = (values: Float32Array, seeds: readonly number[]) => void;
 
 /** The batch augmentation of a list of options; a diagnostic for one that can't be done yet. */
@@ -27,12 +37,10 @@ export function augmentation(
   options: readonly OptionValue[],
   shape: readonly number[],
 ): Augment | Diagnostic {
-  const unknown = options.find((o) => !(o.name in steps));
-  if (unknown) {
-    return diagnostic("run-option", null, {
-      option: `augment: ${unknown.name}`,
-      problem: `this augmentation can't be run yet; available: ${Object.keys(steps).join(", ")}`,
-    });
+  for (const option of options) {
+    const problem = problemOf(option, shape);
+    if (problem !== null)
+      return diagnostic("run-option", null, { option: `augment: ${option.name}`, problem });
   }
   const list = options.map((o) => steps[o.name](o));
   const size = shape.reduce((a, b) => a * b, 1);

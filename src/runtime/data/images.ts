@@ -5,8 +5,7 @@
  */
 import { basename, extname, join } from "node:path";
 import { isFolder, readBytes, readFolder } from "../files.ts";
-import { bad, damaged, good, type Result } from "../result.ts";
-import { diagnostic } from "../../diagnostics/diagnostic.ts";
+import { damaged, good, type Result } from "../result.ts";
 import type { Data, Samples } from "./samples.ts";
 
 const endings = new Set([".png", ".jpg", ".jpeg"]);
@@ -19,18 +18,13 @@ interface Listed {
 /** `shape` is the model's input, [h, w, 1] or [h, w, 3]. */
 export function readImageFolder(folder: string, shape: readonly number[]): Result<Data> {
   if (shape.length !== 3 || (shape[2] !== 1 && shape[2] !== 3)) {
-    return bad(
-      diagnostic("data-shape", null, {
-        input: "image",
-        expected: `[${shape.join(", ")}]`,
-        found: "[height, width, 1 or 3]",
-        data: folder,
-      }),
-    );
+    const input = `[${shape.join(", ")}]`;
+    return damaged(folder, `it holds no IDX and no .npy files, and images don't fit an input of ${input}`);
   }
   const trainFolder = subfolder(folder, ["train"]) ?? folder;
   const testFolder = subfolder(folder, ["test", "val"]);
-  if (testFolder && trainFolder === folder) return damaged(folder, `it has \`${basename(testFolder)}\` but no \`train\``);
+  if (testFolder && trainFolder === folder)
+    return damaged(folder, `it has \`${basename(testFolder)}\` but no \`train\``);
   const classes = folders(trainFolder);
   if (!classes.ok) return classes;
   if (classes.value.length === 0) return damaged(folder, "it has no folders with images, one for each class");
@@ -131,9 +125,7 @@ export async function decode(
     }
     return good(new Uint8Array(data));
   } catch (cause) {
-    return damaged(
-      path,
-      `the image can't be decoded (${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)})`,
-    );
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    return damaged(path, `the image can't be decoded (${reason.replace(/[:\s]+$/, "")})`);
   }
 }

@@ -47,11 +47,7 @@ function openNamed(model: Model, shape: readonly number[]): Result<Data> {
   const beside = (path: string): string => resolve(dirname(model.file), path);
   switch (option.name) {
     case "fashion_mnist":
-      return readIdxFolder(
-        bundled("specs/data/fashion-mnist-mini"),
-        "Fashion-MNIST (mini)",
-        fashionClasses,
-      );
+      return readIdxFolder(bundled("specs/data/fashion-mnist-mini"), "Fashion-MNIST (mini)", fashionClasses);
     case "images":
       return openPath(beside(String(option.args.folder)), shape);
     case "table":
@@ -83,7 +79,7 @@ function misfit(model: Model, samples: Samples) {
     });
   }
   if (!insideDomain(input.domain, samples, shape)) {
-    const found = `values from ${samples.low} to ${samples.high}`;
+    const found = `values from ${short(samples.low)} to ${short(samples.high)}`;
     return diagnostic("data-domain", input.span, {
       input: input.name,
       domain: showDomain(input.domain),
@@ -124,6 +120,11 @@ function insideDomain(domain: Domain, samples: Samples, shape: readonly number[]
       return largest * Math.sqrt(count) <= domain.radius;
     }
   }
+}
+
+/** Six digits tell float32 numbers apart well enough. */
+function short(x: number): string {
+  return String(Number(x.toPrecision(6)));
 }
 
 export function showDomain(domain: Domain): string {

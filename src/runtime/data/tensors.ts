@@ -19,7 +19,10 @@ export function readTensorFile(path: string): Result<Data> {
   const bytes = readBytes(path, "data file");
   if (!bytes.ok) return bytes;
   if (path.endsWith(".npy")) {
-    return damaged(path, "it is one array; name the folder that holds x.npy and y.npy, or train_x.npy and so on");
+    return damaged(
+      path,
+      "it is one array; name the folder that holds x.npy and y.npy, or train_x.npy and so on",
+    );
   }
   const file = readSafetensors(bytes.value, path);
   if (!file.ok) return file;
@@ -46,7 +49,11 @@ function assemble(path: string, get: (name: string) => Result<Plain | null>): Re
     if (!train.value) continue;
     const test = pair(path, "test_", get);
     if (!test.ok) return test;
-    return good({ name: path, train: train.value, test: test.value && test.value.count > 0 ? test.value : null });
+    return good({
+      name: path,
+      train: train.value,
+      test: test.value && test.value.count > 0 ? test.value : null,
+    });
   }
   return damaged(path, "it holds no tensors `train_x` and `train_y`, nor `x` and `y`");
 }

@@ -1,1 +1,1 @@
-check ../../../node_modules/.cache/lipsc-golden/large.lips
+check ../../../node_modules/.cache/lipsc-test/large.lips
