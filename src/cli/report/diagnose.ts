@@ -2,7 +2,7 @@
 import type { Diagnostics } from "../../diagnostics/diagnostic.ts";
 import type { Verdict } from "../../gain/claims.ts";
 import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
-import { overflowed, type Reason } from "../../gain/gain.ts";
+import { overflowed, type Reason, isNothing } from "../../gain/gain.ts";
 import { fixesOf, linksOf } from "../../gain/reasons.ts";
 import type { Model, Node, Norm, ValueId } from "../../model/model.ts";
 import type { Span } from "../../text/source.ts";
@@ -35,6 +35,7 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
       .filter((v) => v.status !== "proven")
       .sort((a, b) => (a.upper === b.upper ? 0 : a.upper > b.upper ? -1 : 1));
     if (failed.length > 0) tellVerdict(failed[0], report, sources, spans, diagnostics);
+    else tellNothing(group[0], report, diagnostics);
   }
   const refused = verdicts.some((v) => v.status === "refused");
   for (const matrix of report.matrices) {
@@ -55,6 +56,13 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
 }
 
 type Spans = ReadonlyMap<string, Span>;
+
+/** A claim that is proven because nothing flows from its one end to the other: most likely a swapped arrow. */
+function tellNothing({ claim }: Verdict, report: ModelReport, diagnostics: Diagnostics): void {
+  if (claim.kind === "radius" || !isNothing(report.analysisOf(claim.phase).gainFrom(claim.from, claim.to)))
+    return;
+  diagnostics.report("claim-of-nothing", claim.span, { from: claim.fromName, to: claim.toName });
+}
 
 function tellVerdict(
   verdict: Verdict,

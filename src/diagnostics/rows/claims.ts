@@ -86,6 +86,14 @@ export const claimRows = {
       `A margin compares the entries of one token, but \`${p.name}\` is ${p.shape}.`,
     help: () => "`MeanPool` or `Token(0)` leaves one token",
   },
+  "claim-of-nothing": {
+    code: "LIPS0414",
+    severity: "warning",
+    message: (p: { from: string; to: string }) =>
+      `\`${p.to}\` doesn't depend on \`${p.from}\`, so the claim holds whatever the network does.`,
+    help: (p: { from: string; to: string }) =>
+      `the arrow points the way values flow: \`gain(${p.to} -> ${p.from})\`?`,
+  },
 } as const;
 
 function numbered(chain: readonly string[]): string {
