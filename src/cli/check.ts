@@ -84,7 +84,8 @@ async function print(checked: Checked, options: CheckOptions): Promise<void> {
       const explain = options.explainBound ? (await import("./report/explain.ts")).explainBound : null;
       for (const report of reports) {
         write(textReport(report, sources, paint) + "\n");
-        if (explain) write(explain(report, sources, paint) + "\n");
+        const explained = explain?.(report, sources, paint) ?? "";
+        if (explained !== "") write(explained + "\n");
       }
       for (const file of checked.withoutModels) write(`${file}: no model here, so no shapes and no bounds\n`);
       printDiagnostics(diagnostics, sources, options.color && wantsColor(process.stderr));

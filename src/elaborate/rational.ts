@@ -149,15 +149,17 @@ export function show(a: Rational): string {
   return a.d > 1n && fraction.length <= 24 ? fraction : approximate(a);
 }
 
-/** Six digits, also of what no float64 holds: `1.41421…`, `1.97007…e434`. */
+/** Six digits, also of what no float64 holds: `1.41421…`, `1.97007…e434`, `1e400`. */
 export function approximate(a: Rational): string {
   if (a.n === 0n) return "0";
   const near = toNumber(a);
   if (Math.abs(near) >= 1e-6 && Math.abs(near) < 1e15) return `${Number(near.toPrecision(6))}…`;
   const size = a.n < 0n ? -a.n : a.n;
   const shift = a.d.toString().length - size.toString().length + 7;
-  const digits = (
-    shift >= 0 ? (size * 10n ** BigInt(shift)) / a.d : size / (a.d * 10n ** BigInt(-shift))
-  ).toString();
-  return `${a.n < 0n ? "-" : ""}${digits[0]}.${digits.slice(1, 6)}…e${digits.length - 1 - shift}`;
+  const [top, bottom] = shift >= 0 ? [size * 10n ** BigInt(shift), a.d] : [size, a.d * 10n ** BigInt(-shift)];
+  const digits = (top / bottom).toString();
+  const exact = top % bottom === 0n && /^0*$/.test(digits.slice(6));
+  const mantissa = `${digits[0]}.${digits.slice(1, 6)}`;
+  const shown = exact ? mantissa.replace(/\.?0*$/, "") : `${mantissa}…`;
+  return `${a.n < 0n ? "-" : ""}${shown}e${digits.length - 1 - shift}`;
 }

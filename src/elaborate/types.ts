@@ -131,7 +131,7 @@ export function coerce(
     return unknown;
   }
   if (value.kind === "number" && !isStorable(value)) {
-    const allowed = "at most 3.4e38 in size, the largest that float32 holds";
+    const allowed = "at most 3.4e38 in size, the range of float32";
     report(frame, "out-of-range", span, { argument, found: showNumber(value), allowed });
     return unknown;
   }

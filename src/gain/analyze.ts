@@ -50,6 +50,7 @@ export class Analysis implements Scope {
   private readonly oracle: WeightOracle;
   private readonly ranges: (Range | undefined)[];
   private readonly producers: (Node | undefined)[];
+  private readonly places: ReadonlyMap<Node, number>;
   private readonly contexts = new Map<Node, GainContext<Config>>();
   private readonly facts = new Map<number, WeightFacts>();
   private readonly bySource = new Map<ValueId, SourceGains>();
@@ -67,6 +68,7 @@ export class Analysis implements Scope {
     this.ranges = new Array<Range | undefined>(model.values.length);
     this.producers = new Array<Node | undefined>(model.values.length);
     for (const node of model.nodes) for (const value of node.outputs) this.producers[value] = node;
+    this.places = new Map(model.nodes.map((node, place) => [node, place]));
     for (const input of model.inputs) {
       this.ranges[input.value] = rangeOfDomain(input.domain, model.values[input.value].shape, input.name);
     }
@@ -85,6 +87,12 @@ export class Analysis implements Scope {
 
   producer(value: ValueId): Node | null {
     return this.producers[value] ?? null;
+  }
+
+  /** Those of the model's own nodes, in its order; in time that grows with their number, not with the model's. */
+  inOrder(nodes: Iterable<Node>): Node[] {
+    const place = (node: Node): number => this.places.get(node) ?? -1;
+    return [...nodes].filter((node) => place(node) >= 0).sort((a, b) => place(a) - place(b));
   }
 
   context(node: Node): GainContext<Config> {

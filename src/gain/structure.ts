@@ -140,7 +140,7 @@ function branchesOf(analysis: Analysis, inputs: readonly ValueId[]): Branches | 
     if (part.layer === "Split") splits.add(part);
   const gains: Gain[] = slices.map((slice, i) => {
     const wanted = new Set([...slice.nodes, ...splits]);
-    const order = analysis.model.nodes.filter((node) => wanted.has(node));
+    const order = analysis.inOrder(wanted);
     return analysis.local(root, order)(inputs[i]);
   });
   const each = slices.every((slice) => [...slice.nodes].every((node) => tokenwise.has(node.layer)));

@@ -41,16 +41,24 @@ function part(name: string, n: number, of: number): string {
   return `${name} ${String(n).padStart(String(of).length)}/${of}`;
 }
 
-/** The parts of a tick in order, each with its weight: in a narrow terminal the lightest go first. */
-function partsOf(t: Tick): { text: string; weight: number }[] {
+interface Part {
+  readonly text: string;
+  /** In a narrow terminal. */
+  readonly short?: string;
+  /** What still doesn't fit goes, the lightest first. */
+  readonly weight: number;
+}
+
+function partsOf(t: Tick): Part[] {
+  const speed = t.samplesPerSecond.toFixed(0);
   return [
     { text: part("epoch", t.epoch, t.epochs), weight: 5 },
     { text: part("step", t.step, t.steps), weight: 1 },
     { text: `loss ${t.loss.toFixed(4)}`, weight: 6 },
     { text: `acc ${(100 * t.accuracy).toFixed(1).padStart(5)} %`, weight: 6 },
-    { text: `lr ${t.lr.toExponential(2)}`, weight: 3 },
+    { text: `lr ${t.lr.toExponential(2)}`, short: `lr ${t.lr.toExponential(1)}`, weight: 3 },
     { text: `|g| ${showNorm(t.gradNorm)}`, weight: 2 },
-    { text: `${t.samplesPerSecond.toFixed(0)} samples/s`, weight: 4 },
+    { text: `${speed} samples/s`, short: `${speed}/s`, weight: 4 },
     { text: `ETA ${formatSeconds(t.secondsLeft)}`, weight: 7 },
   ];
 }
@@ -69,12 +77,14 @@ export function formatTick(t: Tick): string {
 /** A bar and as many parts of the tick as fit into so many columns. */
 export function formatLive(t: Tick, columns: number): string {
   let parts = partsOf(t);
-  const full = (): string => parts.map(({ text }) => text).join("  ");
-  const line = (): string => (full().length <= columns ? full() : full().replace(" samples/s", "/s"));
-  while (parts.length > 1 && line().length > columns) {
-    const least = Math.min(...parts.map(({ weight }) => weight));
-    parts = parts.filter(({ weight }) => weight !== least);
-  }
+  const line = (): string => parts.map(({ text }) => text).join("  ");
+  const lightest = (): number => Math.min(...parts.map(({ weight }) => weight));
+  // The step goes first: the bar and the epoch say much the same.
+  if (line().length > columns) parts = parts.filter(({ weight }) => weight > lightest());
+  if (line().length > columns)
+    parts = parts.map(({ text, short, weight }) => ({ text: short ?? text, weight }));
+  while (parts.length > 1 && line().length > columns)
+    parts = parts.filter(({ weight }) => weight > lightest());
   const room = Math.min(bar, columns - line().length - 2);
   if (room < 5) return line().slice(0, columns);
   const filled = Math.round(room * (t.steps === 0 ? 1 : t.step / t.steps));

@@ -8,7 +8,7 @@ import { tabulate, type Paint } from "./table.ts";
 import { paperComparison } from "./paper.ts";
 
 /** Characters of the longest bar. */
-const bar = 12;
+const bar = 8;
 
 export function explainBound(report: ModelReport, sources: Sources, paint: Paint): string {
   const shown = report.matrices.filter((matrix) => Number.isFinite(matrix.upper[0]) && matrix.upper[0] > 0);

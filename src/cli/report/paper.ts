@@ -64,7 +64,7 @@ function wholeModel(report: ModelReport, compared: readonly PaperComparison[]): 
     const log = (x: number): string => Math.log10(x).toFixed(1);
     const them = Number.isFinite(theirs) ? `${showBound(theirs)} (10^${log(theirs)})` : "beyond 1e308";
     return [
-      `  whole model, ${matrix.from} → ${matrix.to}: ${them} with the paper's constants, ${showBound(matrix.upper[0])} (10^${log(matrix.upper[0])}) ours`,
+      `  ${matrix.from} → ${matrix.to}: ${them} with the paper's constants, ${showBound(matrix.upper[0])} (10^${log(matrix.upper[0])}) ours`,
     ];
   });
 }

@@ -1,4 +1,4 @@
-/** The stages of a model for people: runs of nodes under one name, loops folded. */
+/** The stages of a model for people: runs of nodes under one name, loops and repeated runs of stages folded. */
 import type { Model, Node, Shape } from "../../model/model.ts";
 import { macsOf, parametersIn } from "./figures.ts";
 
@@ -6,6 +6,8 @@ export interface Stage {
   readonly name: string;
   /** Rounds of a loop, or applications in a row, that give the same shape. */
   readonly count: number;
+  /** `┌`, `│` and `└` beside stages that come again together, in this order; else empty. */
+  readonly mark: string;
   /** Shape of the last value. */
   readonly shape: Shape;
   readonly parameters: number;
@@ -25,7 +27,7 @@ export function stagesOf(model: Model): readonly Stage[] {
     if (last && last.key === key) last.nodes.push(node);
     else rounds.push({ key, name: nameOf(node.path), nodes: [node] });
   }
-  const stages: { name: string; count: number; shape: Shape; parameters: number; macs: number }[] = [];
+  const stages: Mutable[] = [];
   const counted = new Set<number>();
   for (const round of rounds) {
     const shape = model.values[round.nodes.at(-1)?.outputs[0] ?? 0].shape;
@@ -41,10 +43,55 @@ export function stagesOf(model: Model): readonly Stage[] {
       last.parameters += parameters;
       last.macs += macs;
     } else {
-      stages.push({ name: round.name, count: 1, shape, parameters, macs });
+      stages.push({ name: round.name, count: 1, mark: "", shape, parameters, macs });
     }
   }
-  return stages;
+  return foldRepeats(stages);
+}
+
+type Mutable = { -readonly [K in keyof Stage]: Stage[K] };
+
+/** Longest run of stages that is looked for a second time. */
+const longestRun = 12;
+
+/** Runs of stages that follow one another again and again (the body of a loop) are shown once, with sums over all. */
+function foldRepeats(stages: readonly Stage[]): Stage[] {
+  const folded: Stage[] = [];
+  let at = 0;
+  while (at < stages.length) {
+    const { length, times } = repeatAt(stages, at);
+    for (let i = 0; i < length; i++) {
+      const all = Array.from({ length: times }, (_, round) => stages[at + round * length + i]);
+      const sum = (pick: (stage: Stage) => number): number =>
+        all.reduce((total, stage) => total + pick(stage), 0);
+      folded.push({
+        ...all[0],
+        count: sum((stage) => stage.count),
+        mark: times === 1 ? "" : i === 0 ? "┌" : i === length - 1 ? "└" : "│",
+        parameters: sum((stage) => stage.parameters),
+        macs: sum((stage) => stage.macs),
+      });
+    }
+    at += length * times;
+  }
+  return folded;
+}
+
+/** The run of at least two stages from `at` that covers most by coming again; one stage once where none does. */
+function repeatAt(stages: readonly Stage[], at: number): { length: number; times: number } {
+  const alike = (i: number, j: number): boolean =>
+    j < stages.length &&
+    stages[i].name === stages[j].name &&
+    stages[i].count === stages[j].count &&
+    stages[i].shape.join() === stages[j].shape.join();
+  let best = { length: 1, times: 1 };
+  for (let length = 2; length <= longestRun; length++) {
+    let end = at + length;
+    while (alike(end - length, end)) end++;
+    const times = Math.floor((end - at) / length);
+    if (times > 1 && times * length > best.times * best.length) best = { length, times };
+  }
+  return best;
 }
 
 /** Weights are counted where they are first used. */

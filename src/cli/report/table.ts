@@ -10,28 +10,53 @@ export function painter(color: boolean): Paint {
 
 export interface Column {
   readonly align: "left" | "right";
-  /** At most so many characters; what is longer is cut in the middle. */
+  /** At most so many characters, and fewer where the table would be too wide; what is longer is cut in the middle. */
   readonly most?: number;
 }
 
-/** Rows as lines; the first row is the head where `head` says so. Two spaces between columns. */
+/** Columns of the page: reports keep within it, tables as far as their columns can be cut. */
+export const pageWidth = 100;
+/** A column is cut to no less. */
+const least = 12;
+
+/** Rows as lines, two spaces between columns. */
 export function tabulate(
   rows: readonly (readonly string[])[],
   columns: readonly Column[],
   indent = "  ",
 ): string[] {
-  const cut = rows.map((row) => row.map((cell, i) => shorten(cell, columns[i]?.most)));
-  const widths = columns.map((_, i) => Math.max(0, ...cut.map((row) => (row[i] ?? "").length)));
-  return cut.map((row) => {
-    const cells = row.map((cell, i) =>
-      columns[i].align === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]),
-    );
+  const widths = columns.map(({ most = Infinity }, i) =>
+    Math.min(most, Math.max(0, ...rows.map((row) => (row[i] ?? "").length))),
+  );
+  const total = (): number => indent.length + widths.reduce((a, b) => a + b, 2 * (widths.length - 1));
+  for (let i = widths.length - 1; i >= 0; i--) {
+    if (columns[i].most !== undefined)
+      widths[i] = Math.min(widths[i], Math.max(least, widths[i] - (total() - pageWidth)));
+  }
+  return rows.map((row) => {
+    const cells = row.map((cell, i) => {
+      const text = columns[i].most === undefined ? cell : shorten(cell, widths[i]);
+      return columns[i].align === "left" ? text.padEnd(widths[i]) : text.padStart(widths[i]);
+    });
     return (indent + cells.join("  ")).trimEnd();
   });
 }
 
-function shorten(text: string, most: number | undefined): string {
-  if (most === undefined || text.length <= most) return text;
+function shorten(text: string, most: number): string {
+  if (text.length <= most) return text;
   const left = Math.ceil((most - 1) / 2);
   return `${text.slice(0, left)}…${text.slice(text.length - (most - 1 - left))}`;
+}
+
+/** Text in lines that fit the page, broken at spaces, later lines indented by two more. */
+export function wrap(text: string, indent = "  "): string[] {
+  const lines: string[] = [];
+  let line = indent;
+  for (const word of text.split(" ")) {
+    if (line.trim() !== "" && line.length + 1 + word.length > pageWidth) {
+      lines.push(line);
+      line = `${indent}  ${word}`;
+    } else line += line.trim() === "" ? word : ` ${word}`;
+  }
+  return [...lines, line];
 }

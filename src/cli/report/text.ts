@@ -18,9 +18,8 @@ import {
 import { byLine } from "./diagnose.ts";
 import { showBound, showBytes, showCount, showFactor, showLarge, showShape } from "./numbers.ts";
 import { stagesOf } from "./stages.ts";
-import { tabulate, type Paint } from "./table.ts";
+import { pageWidth, tabulate, wrap, type Paint } from "./table.ts";
 
-const width = 100;
 /** Rows of the table of causes. */
 const listed = 8;
 
@@ -44,7 +43,7 @@ export function textReport(report: ModelReport, sources: Sources, paint: Paint):
 
 function heading({ model }: ModelReport, sources: Sources, paint: Paint): string[] {
   const place = `${model.file}:${lineOf(model.span, sources)}`;
-  const rule = "─".repeat(Math.max(2, width - model.name.length - place.length - 2));
+  const rule = "─".repeat(Math.max(2, pageWidth - model.name.length - place.length - 2));
   return [`${paint("bold", model.name)} ${paint("dim", rule)} ${paint("dim", place)}`];
 }
 
@@ -77,36 +76,36 @@ function showDomain(domain: Domain): string {
 function costs({ parameters, macs, batch, activations }: ModelReport, paint: Paint): string[] {
   const rows = [
     ["parameters", showCount(parameters), ""],
-    ["MACs", showCount(macs), "multiply-adds of matrix products and convolutions, one sample, inference"],
+    ["MACs", showCount(macs), "multiply-adds in matrix products and convolutions, one inference"],
     ["FLOPs", showCount(2 * macs), "2 per multiply-add"],
     [
       "activations",
       showBytes(activations),
-      `float32 that a training step at batch ${showCount(batch)} keeps: what each layer gives`,
+      `float32 that a training step at batch ${showCount(batch)} keeps of what layers give`,
     ],
   ].map(([name, number, note]) => [name, number, paint("dim", note)]);
   return tabulate(rows, [{ align: "left" }, { align: "right" }, { align: "left" }]);
 }
 
 function stages({ model }: ModelReport, paint: Paint): string[] {
-  const rows = stagesOf(model).map((stage) => [
-    stage.name,
-    stage.count > 1 ? `×${stage.count}` : "",
-    showShape(stage.shape, []),
-    stage.parameters > 0 ? showLarge(stage.parameters) : "",
-    stage.macs > 0 ? showLarge(stage.macs) : "",
-  ]);
-  if (rows.length === 0) return [];
-  const head = ["stage", "", "gives", "parameters", "MACs"];
+  const found = stagesOf(model);
+  if (found.length === 0) return [];
+  const marked = found.some((stage) => stage.mark !== "");
+  const row = (name: string, count: string, mark: string, ...rest: string[]): string[] => [
+    name,
+    count,
+    ...(marked ? [mark] : []),
+    ...rest,
+  ];
+  const rows = found.map(({ name, count, mark, shape, parameters, macs }) => {
+    const [times, sizes] = [count > 1 ? `×${count}` : "", [parameters, macs]];
+    return row(name, times, mark, showShape(shape, []), ...sizes.map((n) => (n > 0 ? showLarge(n) : "")));
+  });
+  const left = { align: "left" } as const;
+  const right = { align: "right" } as const;
   const [first, ...rest] = tabulate(
-    [head, ...rows],
-    [
-      { align: "left", most: 44 },
-      { align: "right" },
-      { align: "left" },
-      { align: "right" },
-      { align: "right" },
-    ],
+    [row("stage", "", "", "gives", "parameters", "MACs"), ...rows],
+    [{ ...left, most: 44 }, right, ...(marked ? [left] : []), left, right, right],
   );
   return [paint("dim", first), ...rest];
 }
@@ -148,9 +147,8 @@ function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint)
       const [link] = matrix.why ? linksOf(matrix.why) : [];
       if (!link) return [];
       const places = placesOf(link.paths, model, spans, sources);
-      return [
-        paint("dim", `  ${phaseName(matrix.phase)} ∞: ${link.text}${places === "" ? "" : ` (${places})`}`),
-      ];
+      const why = `${phaseName(matrix.phase)} ∞: ${link.text}${places === "" ? "" : ` (${places})`}`;
+      return wrap(why).map((line) => paint("dim", line));
     });
     return [paint("bold", over), paint("dim", lines[0]), ...lines.slice(1), ...notes];
   });
@@ -218,7 +216,7 @@ function causes(report: ModelReport, sources: Sources, paint: Paint): string[][]
   if (rows.length === 0) return [];
   const table = rows.slice(0, listed).map((row) => {
     const { inside } = row;
-    const branch = inside?.node ? `in its branch: ${inside.rule} ×${showFactor(inside.factor)}` : "";
+    const branch = inside?.node ? `around ${inside.rule} ×${showFactor(inside.factor)}` : "";
     return [`×${showFactor(row.product)}`, row.rule, row.place, branch];
   });
   const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${matrix.phase === "init" ? "at init" : "always"} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
