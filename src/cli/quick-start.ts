@@ -4,7 +4,7 @@ import { bundled } from "../runtime/bundled.ts";
 import { formatSeconds } from "../runtime/progress.ts";
 import { checkFiles, runCheck } from "./check.ts";
 import { nodeHost } from "./host-node.ts";
-import { showBound } from "./report/numbers.ts";
+import { showBound, showCount } from "./report/numbers.ts";
 import { trainModel } from "./train.ts";
 
 const everything = {
@@ -45,7 +45,7 @@ export async function runQuickStart(): Promise<number> {
   say(`3. What you have now (${formatSeconds((performance.now() - began) / 1000)} in all)\n`);
   if (test)
     say(
-      `   test accuracy  ${(100 * test.accuracy).toFixed(1)} % of ${test.count} images that training never saw`,
+      `   test accuracy  ${(100 * test.accuracy).toFixed(1)} % of ${showCount(test.count)} images that training never saw`,
     );
   say(
     `   proven bound   ‖Δ${output.name}‖₂ ≤ ${showBound(bound)} · ‖Δ${input.name}‖₂ for the weights that training starts from`,

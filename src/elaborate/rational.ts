@@ -143,7 +143,7 @@ function below(x: number): number {
 export function show(a: Rational): string {
   if (a.d === 1n && a.n < 10n ** 21n && a.n > -(10n ** 21n)) return `${a.n}`;
   const decimal = `${toNumber(a)}`.replace("e+", "e");
-  const again = parseRational(decimal.replace("-", ""));
+  const again = parseRational(decimal.replace(/^-/, ""));
   if (again && compare(a.n < 0n ? negate(again) : again, a) === 0) return decimal;
   const fraction = `${a.n}/${a.d}`;
   return a.d > 1n && fraction.length <= 24 ? fraction : approximate(a);

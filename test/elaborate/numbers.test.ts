@@ -153,7 +153,7 @@ test("numbers in messages", () => {
     ),
   ).toEqual(["3.5", "1/3", "10", "0.001"]);
   expect(n.showNumber(n.sqrt(of("2"))!)).toBe("1.41421…");
-  const far = ["1e400", "1e-400", "12e-300", "9".repeat(400), "3.14159265358979e99", "9007199254740993"];
+  const far = ["1e400", "1e-400", "12e-300", "9".repeat(400), "3.14159265358979e99", "9007199254740993", "1e-8"];
   expect(far.map((t) => n.showNumber(of(t)))).toEqual([
     "1e400",
     "1e-400",
@@ -161,6 +161,7 @@ test("numbers in messages", () => {
     "9.99999…e399",
     "3.14159265358979e99",
     "9007199254740993",
+    "1e-8",
   ]);
   expect(n.showNumber(n.exp(of("1000"))!)).toBe("1.97007…e434");
   expect(toNumber(must(multiply(must(parseRational("1e-400")), must(parseRational("1e400")))))).toBe(1);
