@@ -41,16 +41,33 @@ it("every room imports only from the rooms it may know", () => {
 });
 
 it("the compiler proper has no door to files, clock or network but the host", () => {
-  const pure = ["text", "diagnostics", "grammar", "syntax", "model", "gain", "graph", "layers", "elaborate", "targets"];
+  const pure = [
+    "text",
+    "diagnostics",
+    "grammar",
+    "syntax",
+    "model",
+    "gain",
+    "graph",
+    "layers",
+    "elaborate",
+    "targets",
+  ];
   const strays = files
     .filter((file) => pure.includes(roomOf(file)))
-    .filter((file) => /from "node:|\bprocess\.|\bDate\.now|\bMath\.random|\bfetch\(/.test(stripComments(readFileSync(file, "utf8"))));
+    .filter((file) =>
+      /from "node:|\bprocess\.|\bDate\.now|\bMath\.random|\bfetch\(/.test(
+        stripComments(readFileSync(file, "utf8")),
+      ),
+    );
   // The text of the program that `build` writes is a string, not code of ours.
   expect(strays.filter((file) => !file.endsWith("targets/onnx/runner.ts"))).toEqual([]);
 });
 
 it("no file names a path of a machine or a registry's host", () => {
-  const strays = files.filter((file) => /\/(home|root|work)\/|registry\.npmjs|githubusercontent/.test(readFileSync(file, "utf8")));
+  const strays = files.filter((file) =>
+    /\/(home|root|work)\/|registry\.npmjs|githubusercontent/.test(readFileSync(file, "utf8")),
+  );
   expect(strays).toEqual([]);
 });
 

@@ -10,7 +10,17 @@ export default function buildCommand(): void {
   mkdirSync(out, { recursive: true });
   const require = createRequire(import.meta.url);
   const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
-  const args = [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", join(out, "dist"), "--declaration", "false", "--sourceMap", "false"];
+  const args = [
+    tsc,
+    "-p",
+    join(root, "tsconfig.build.json"),
+    "--outDir",
+    join(out, "dist"),
+    "--declaration",
+    "false",
+    "--sourceMap",
+    "false",
+  ];
   execFileSync(process.execPath, args, { stdio: "inherit" });
   cpSync(join(root, "src", "std"), join(out, "dist", "src", "std"), { recursive: true });
   writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }));

@@ -16,11 +16,14 @@ it("the README's spec is proven as it stands", () => {
 
 it(".ci/run runs the README's commands", () => {
   const ci = readFileSync(".ci/run", "utf8");
-  const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => block.trim().split("\n"));
+  const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    block.trim().split("\n"),
+  );
   expect(commands).toEqual(["npm ci", "npm start", "npm test"]);
   for (const command of commands) expect(ci.split("\n")).toContain(command);
 });
 
 it("the README links to files that are there", () => {
-  for (const [, path] of readme.matchAll(/\]\(([^)#]+)\)/g)) expect(() => readFileSync(path), path).not.toThrow(/ENOENT/);
+  for (const [, path] of readme.matchAll(/\]\(([^)#]+)\)/g))
+    expect(() => readFileSync(path), path).not.toThrow(/ENOENT/);
 });

@@ -31,6 +31,8 @@ export const table = {
 } as const satisfies Record<string, Row>;
 
 export type DiagnosticName = keyof typeof table;
-export type ParamsOf<N extends DiagnosticName> = (typeof table)[N]["message"] extends (params: infer P) => string
+export type ParamsOf<N extends DiagnosticName> = (typeof table)[N]["message"] extends (
+  params: infer P,
+) => string
   ? P
   : never;

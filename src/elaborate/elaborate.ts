@@ -38,7 +38,12 @@ export function elaborateFile(
   const text = host.readText(path);
   if (text === undefined) {
     const why = host.whyUnreadable?.(path) ?? null;
-    run.report("import-missing", null, { from: path, why }, why === null ? { help: "is the path right?" } : {});
+    run.report(
+      "import-missing",
+      null,
+      { from: path, why },
+      why === null ? { help: "is the path right?" } : {},
+    );
     return { models: [], sources: run.sources };
   }
   const file = loadFile(run, { name: path, text }, path, []);

@@ -129,7 +129,16 @@ export const optionTypes: ReadonlyMap<string, OptionTable> = new Map<string, Opt
 );
 
 /** Types that a spec may write: of parameters and of annotated `let`s. */
-export const writableOptionTypes = ["Init", "Constraint", "Score", "Values", "Region", "Position", "Norm", "Domain"];
+export const writableOptionTypes = [
+  "Init",
+  "Constraint",
+  "Score",
+  "Values",
+  "Region",
+  "Position",
+  "Norm",
+  "Domain",
+];
 
 /** The types that know this word. */
 export function typesWith(option: string): string[] {

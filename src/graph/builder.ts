@@ -64,7 +64,9 @@ export class Builder {
   ): Tensor {
     // Small constants are equal by their entries, large ones where they are the same array.
     const entries =
-      data.length <= 16 ? Array.from(data, (x) => (Object.is(x, -0) ? "-0" : String(x))).join() : `@${this.identityOf(data)}`;
+      data.length <= 16
+        ? Array.from(data, (x) => (Object.is(x, -0) ? "-0" : String(x))).join()
+        : `@${this.identityOf(data)}`;
     const key = `constant|${fill}|${dtype}|${shape}|${entries}`;
     const before = this.known.get(key);
     if (before !== undefined) return this.tensor(before);

@@ -8,7 +8,18 @@ import type { Gain, Reason } from "../gain/gain.ts";
 import type { Range, WeightFacts } from "../gain/facts.ts";
 import type { Builder, Tensor } from "../graph/builder.ts";
 import type { Rational } from "../elaborate/rational.ts";
-import type { Coefficient, Constraint, Init, Json, Node, OptionValue, Phase, Shape, ValueId, Weight } from "../model/model.ts";
+import type {
+  Coefficient,
+  Constraint,
+  Init,
+  Json,
+  Node,
+  OptionValue,
+  Phase,
+  Shape,
+  ValueId,
+  Weight,
+} from "../model/model.ts";
 
 /** A layer's own plain configuration, as stored in Node.config. */
 export type Config = { readonly [key: string]: Json };

@@ -23,7 +23,11 @@ export function mixPositions(builder: Builder, x: Tensor, kernel: Tensor, w: Win
   const from = height * width;
   const to = rows * columns;
   const placing = builder.constant(tapPlaces(height, width, w), [taps, from * to]);
-  const mixing = builder.reshape(builder.matmul(builder.reshape(kernel, [channels, taps]), placing), [channels, from, to]);
+  const mixing = builder.reshape(builder.matmul(builder.reshape(kernel, [channels, taps]), placing), [
+    channels,
+    from,
+    to,
+  ]);
   const perChannel = builder.transpose(builder.reshape(x, [batch, from, channels]), [2, 0, 1]);
   const mixed = builder.transpose(builder.matmul(perChannel, mixing), [1, 2, 0]);
   return builder.reshape(mixed, [batch, rows, columns, channels]);

@@ -153,7 +153,15 @@ test("numbers in messages", () => {
     ),
   ).toEqual(["3.5", "1/3", "10", "0.001"]);
   expect(n.showNumber(n.sqrt(of("2"))!)).toBe("1.41421…");
-  const far = ["1e400", "1e-400", "12e-300", "9".repeat(400), "3.14159265358979e99", "9007199254740993", "1e-8"];
+  const far = [
+    "1e400",
+    "1e-400",
+    "12e-300",
+    "9".repeat(400),
+    "3.14159265358979e99",
+    "9007199254740993",
+    "1e-8",
+  ];
   expect(far.map((t) => n.showNumber(of(t)))).toEqual([
     "1e400",
     "1e-400",

@@ -196,7 +196,10 @@ block Pull(y: [..., d], f: [..., d]) -> [..., d] {
   });
 
   it("multiplies by GELU's slope, never divides by it", () => {
-    expect(bound(piped("[5, 6]", "GELU |> Scale(100/113)").model, "l2")).toBeCloseTo((1.128904145185155 * 100) / 113, 6);
+    expect(bound(piped("[5, 6]", "GELU |> Scale(100/113)").model, "l2")).toBeCloseTo(
+      (1.128904145185155 * 100) / 113,
+      6,
+    );
     expect(bound(piped("[5, 6]", "GELU |> Scale(100/112)").model, "l2")).toBeGreaterThan(1);
   });
 

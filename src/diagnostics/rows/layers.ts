@@ -56,13 +56,16 @@ export const layerRows = {
     code: "LIPS0308",
     severity: "error",
     message: (p: { layer: string; most: number }) =>
-      p.most === 0 ? `\`${p.layer}\` takes no arguments.` : `\`${p.layer}\` takes at most ${p.most} unnamed argument${p.most === 1 ? "" : "s"} of this kind.`,
+      p.most === 0
+        ? `\`${p.layer}\` takes no arguments.`
+        : `\`${p.layer}\` takes at most ${p.most} unnamed argument${p.most === 1 ? "" : "s"} of this kind.`,
   },
   "not-an-int": {
     code: "LIPS0309",
     severity: "error",
     message: (p: { argument: string; text: string; value: string }) =>
-      `${subject(p.argument)} must be a whole number: ` + (p.text === p.value ? `${p.value}.` : `${p.text} = ${p.value}.`),
+      `${subject(p.argument)} must be a whole number: ` +
+      (p.text === p.value ? `${p.value}.` : `${p.text} = ${p.value}.`),
   },
   "out-of-range": {
     code: "LIPS0310",
@@ -108,17 +111,21 @@ export const layerRows = {
     code: "LIPS0317",
     severity: "error",
     message: (p: { index: string; length: number }) =>
-      p.length === 0 ? "The list is empty." : `Index ${p.index} is outside the list: it has entries 0 to ${p.length - 1}.`,
+      p.length === 0
+        ? "The list is empty."
+        : `Index ${p.index} is outside the list: it has entries 0 to ${p.length - 1}.`,
   },
   "pattern-length": {
     code: "LIPS0318",
     severity: "error",
-    message: (p: { names: number; found: string }) => `${p.names} names stand on the left, but the value is ${p.found}.`,
+    message: (p: { names: number; found: string }) =>
+      `${p.names} names stand on the left, but the value is ${p.found}.`,
   },
   "learned-shape": {
     code: "LIPS0319",
     severity: "error",
-    message: (p: { expected: string; found: string }) => `This learned number has the wrong shape: expected ${p.expected}, found ${p.found}.`,
+    message: (p: { expected: string; found: string }) =>
+      `This learned number has the wrong shape: expected ${p.expected}, found ${p.found}.`,
   },
   "shared-shape": {
     code: "LIPS0320",
@@ -129,7 +136,10 @@ export const layerRows = {
   "weights-late": {
     code: "LIPS0321",
     severity: "error",
-    message: (p: Record<never, never>) => (void p, "`weights` must stand before the first layer of its body."),
+    message: (p: Record<never, never>) => (
+      void p,
+      "`weights` must stand before the first layer of its body."
+    ),
   },
   "unknown-entry": {
     code: "LIPS0322",
@@ -168,7 +178,8 @@ export const layerRows = {
   "attend-local": {
     code: "LIPS0330",
     severity: "error",
-    message: (p: { why: string }) => `\`local\` must be a \`DepthwiseConv(k)\` with an odd k, which \`Attend\` applies inside each window: ${p.why}.`,
+    message: (p: { why: string }) =>
+      `\`local\` must be a \`DepthwiseConv(k)\` with an odd k, which \`Attend\` applies inside each window: ${p.why}.`,
     help: () => "for another branch beside attention, write it out and add it",
   },
   "too-few-channels": {
@@ -180,6 +191,7 @@ export const layerRows = {
   "written-otherwise": {
     code: "LIPS0345",
     severity: "error",
-    message: (p: { layer: string; form: string }) => `\`${p.layer}\` is not called by name: it is written \`${p.form}\`.`,
+    message: (p: { layer: string; form: string }) =>
+      `\`${p.layer}\` is not called by name: it is written \`${p.form}\`.`,
   },
 } as const;

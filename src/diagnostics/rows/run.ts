@@ -9,7 +9,8 @@ export const runRows = {
   "damaged-file": {
     code: "LIPS0602",
     severity: "error",
-    message: (p: { path: string; problem: string }) => `\`${p.path}\` is damaged, or of another kind: ${p.problem}.`,
+    message: (p: { path: string; problem: string }) =>
+      `\`${p.path}\` is damaged, or of another kind: ${p.problem}.`,
     help: () => "copy or download the file again",
   },
   "data-shape": {
@@ -49,20 +50,24 @@ export const runRows = {
   "checkpoint-mismatch": {
     code: "LIPS0608",
     severity: "error",
-    message: (p: { path: string; problem: string }) => `The checkpoint \`${p.path}\` doesn't fit this model: ${p.problem}.`,
-    help: () => "resume with the spec and options that the run began with (they stand in its config.json), or begin a new run",
+    message: (p: { path: string; problem: string }) =>
+      `The checkpoint \`${p.path}\` doesn't fit this model: ${p.problem}.`,
+    help: () =>
+      "resume with the spec and options that the run began with (they stand in its config.json), or begin a new run",
   },
   "not-finite": {
     code: "LIPS0609",
     severity: "error",
     message: (p: { what: string; step: number; kept: string }) =>
       `The ${p.what} is not a finite number after step ${p.step}; training stopped. Last good checkpoint: ${p.kept}.`,
-    help: () => "try a smaller learning rate (--lr), clipping (`clip: 1`), or an architecture with a finite bound: see `lipsc check`",
+    help: () =>
+      "try a smaller learning rate (--lr), clipping (`clip: 1`), or an architecture with a finite bound: see `lipsc check`",
   },
   "no-model": {
     code: "LIPS0610",
     severity: "error",
-    message: (p: { file: string; wanted: string; found: string }) => `\`${p.file}\` has no model ${p.wanted}. Found: ${p.found}.`,
+    message: (p: { file: string; wanted: string; found: string }) =>
+      `\`${p.file}\` has no model ${p.wanted}. Found: ${p.found}.`,
     help: () => "name one with --model NAME",
   },
   "too-few-samples": {
@@ -80,7 +85,8 @@ export const runRows = {
   "several-models": {
     code: "LIPS0613",
     severity: "error",
-    message: (p: { file: string; names: string }) => `\`${p.file}\` has several models with a \`train\` section: ${p.names}.`,
+    message: (p: { file: string; names: string }) =>
+      `\`${p.file}\` has several models with a \`train\` section: ${p.names}.`,
     help: () => "name one with --model NAME",
   },
   "file-refused": {
@@ -88,7 +94,8 @@ export const runRows = {
     severity: "error",
     message: (p: { path: string; doing: "read" | "written"; reason: string }) =>
       `\`${p.path}\` can't be ${p.doing}: ${p.reason}.`,
-    help: (p: { doing: "read" | "written" }) => (p.doing === "written" ? "choose another folder with --out" : null),
+    help: (p: { doing: "read" | "written" }) =>
+      p.doing === "written" ? "choose another folder with --out" : null,
   },
   "report-left-out": {
     code: "LIPS0615",
@@ -101,7 +108,8 @@ export const runRows = {
     severity: "warning",
     message: (p: { selector: string; model: string }) =>
       `The group of \`${p.selector}\` selects no weight of \`${p.model}\`.`,
-    help: () => "weights have paths such as `lips_block.2.0.attention.linear.weight`; `*` stands for one part, `**` for any",
+    help: () =>
+      "weights have paths such as `lips_block.2.0.attention.linear.weight`; `*` stands for one part, `**` for any",
   },
   "too-large-to-run": {
     code: "LIPS0617",
@@ -114,7 +122,8 @@ export const runRows = {
     code: "LIPS0618",
     severity: "error",
     message: (p: { path: string }) => `\`${p.path}\` holds a run already.`,
-    help: (p: { path: string }) => `go on with it: lipsc train --resume ${p.path}; or choose another folder with --out`,
+    help: (p: { path: string }) =>
+      `go on with it: lipsc train --resume ${p.path}; or choose another folder with --out`,
   },
   "run-changed": {
     code: "LIPS0619",
@@ -126,7 +135,8 @@ export const runRows = {
     code: "LIPS0701",
     severity: "error",
     message: (p: { engine: string; reason: string }) => `The engine ${p.engine} can't be loaded: ${p.reason}`,
-    help: (p: { engine: string }) => `install it again (npm install ${p.engine}), or choose another with --engine`,
+    help: (p: { engine: string }) =>
+      `install it again (npm install ${p.engine}), or choose another with --engine`,
   },
   "unknown-engine": {
     code: "LIPS0702",
@@ -145,18 +155,21 @@ export const runRows = {
     code: "LIPS0704",
     severity: "error",
     message: (p: { engine: string; reason: string }) => `${p.engine} refused the model: ${p.reason}`,
-    help: () => "the model file is damaged, or made for a newer version of the engine; build it again with `lipsc build`",
+    help: () =>
+      "the model file is damaged, or made for a newer version of the engine; build it again with `lipsc build`",
   },
   "engine-fallback": {
     code: "LIPS0705",
     severity: "warning",
-    message: (p: { wanted: string; used: string; reason: string }) => `Running on ${p.used}, which is slower. ${p.reason}`,
+    message: (p: { wanted: string; used: string; reason: string }) =>
+      `Running on ${p.used}, which is slower. ${p.reason}`,
     help: (p: { wanted: string }) => `reinstall ${p.wanted} for full speed`,
   },
   "engine-failed": {
     code: "LIPS0706",
     severity: "error",
-    message: (p: { engine: string; what: string; reason: string }) => `${p.engine} failed in ${p.what}: ${p.reason}`,
+    message: (p: { engine: string; what: string; reason: string }) =>
+      `${p.engine} failed in ${p.what}: ${p.reason}`,
     help: () => "most often memory: try a smaller batch (--batch N)",
   },
   "not-executable": {

@@ -80,7 +80,8 @@ export const shapeRows = {
   "not-token-ids": {
     code: "LIPS0213",
     severity: "error",
-    message: (p: { found: string }) => `\`Embedding\` looks up token ids: expected [n] in tokens(count), found ${p.found}.`,
+    message: (p: { found: string }) =>
+      `\`Embedding\` looks up token ids: expected [n] in tokens(count), found ${p.found}.`,
     help: () => "declare the input as `input text: [n] in tokens(count)`; for real numbers use `Linear`",
   },
   "bad-part": {
