@@ -36,6 +36,7 @@ export async function plotRuns(runs: readonly Run[]): Promise<string> {
       nameGap: 32,
       min: 4e-4,
       max: 1.25e-2,
+      axisLabel: { showMinLabel: false, showMaxLabel: false },
     },
     yAxis: { type: "value", name: "accuracy, %", min: 0, max: 100 },
     series: models.flatMap((model) => [
