@@ -118,12 +118,13 @@ function table(all: readonly Run[]): string {
     const mine = all.filter((r) => r.model === model && r.lr === lr).sort((a, b) => a.seed - b.seed);
     return mine.map((r) => (r.accuracy === null ? "diverged" : (100 * r.accuracy).toFixed(1))).join(" / ");
   };
-  const { images, epochs, engine } = all[0];
+  const { images, epochs } = all[0];
+  const engines = [...new Set(all.map((r) => r.engine))].join("; ");
   return [
     "# Training without warmup",
     "",
     `Test accuracy in % after ${epochs} epochs on the first ${images} images of Fashion-MNIST, batch 128, AdamW, cosine`,
-    `schedule, no warmup, no clipping; one number per seed. Chance is 10 %. Engine: ${engine}.`,
+    `schedule, no warmup, no clipping; one number per seed. Chance is 10 %. Engines: ${engines}.`,
     `Specs: \`${spec}\`. Made by \`npm run bench:without-warmup\`.`,
     "",
     `| model | ${rates.map((r) => `lr ${r}`).join(" | ")} |`,
