@@ -13,7 +13,7 @@ const rooms: Record<string, readonly string[]> = {
   graph: ["model", "text", "diagnostics", "layers", "gain"],
   layers: ["model", "gain", "graph", "diagnostics", "elaborate"],
   elaborate: ["syntax", "model", "layers", "gain", "text", "diagnostics"],
-  targets: ["graph", "model", "diagnostics"],
+  targets: ["graph", "model", "diagnostics", "text"],
   runtime: ["targets", "graph", "model", "diagnostics", "gain"],
 };
 

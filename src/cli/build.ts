@@ -1,8 +1,8 @@
-/** `lipsc build FILE --out DIR`: the training step and the inference graph as ONNX, with what is needed to run them. */
+/** `lipsc build FILE --out DIR --target NAME`: a model as code or graphs for one target, with its initial weights. */
 import { join } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { initialise } from "../graph/initialise.ts";
-import { emitBundle } from "../targets/onnx/bundle.ts";
+import { loadTarget, type TargetName } from "../targets/targets.ts";
 import { encodeWeights } from "../runtime/checkpoint.ts";
 import type { HostTensor } from "../runtime/engine.ts";
 import { makeFolder, writeWhole } from "../runtime/files.ts";
@@ -15,6 +15,7 @@ import { printDiagnostics } from "./print.ts";
 export interface BuildOptions {
   readonly file: string;
   readonly out: string;
+  readonly target: TargetName;
   readonly model: string | null;
   readonly set: Record<string, string>;
   readonly batch: number | null;
@@ -31,7 +32,8 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   const recipe = resolveRecipe(model, { epochs: null, lr: null, batch: options.batch, seed: options.seed });
   if (!recipe.ok) return fail(recipe.problem);
   printDiagnostics(adviceOn(model, recipe.value), sources);
-  const files = await emitBundle(model, recipe.value);
+  const target = await loadTarget(options.target);
+  const files = await target.emit({ model, recipe: recipe.value, sources });
   if (!files.ok) return fail(files.problem);
 
   const weights = new Map<string, HostTensor>();

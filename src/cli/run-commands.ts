@@ -1,6 +1,7 @@
 /** Declares the commands that build and run models: build, train, eval, predict, quick-start. Each loads its own file. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Provider } from "../targets/onnx/emitter.ts";
+import { targetNames, type TargetName } from "../targets/targets.ts";
 
 /** Reads a whole number from 1. */
 const count = upTo(2 ** 31 - 1);
@@ -56,9 +57,10 @@ export function addRunCommands(program: Command, set: () => Option): void {
 
   program
     .command("build")
-    .description("writes the training step and the inference graph as ONNX, with what is needed to run them")
+    .description("writes a model and its training step as code or graphs, with what is needed to run them")
     .argument("<file>", "a spec (.lips)")
     .requiredOption("--out <folder>", "where to write")
+    .addOption(new Option("--target <target>", "what to write").choices(targetNames).default("onnx"))
     .option("--model <name>", "the model, where the file has several")
     .option("--batch <n>", "samples in a training step", count)
     .option("--seed <n>", "seed of the initial weights", seed)
@@ -66,13 +68,21 @@ export function addRunCommands(program: Command, set: () => Option): void {
     .action(
       async (
         file: string,
-        flags: { out: string; model?: string; batch?: number; seed?: number; set: Record<string, string> },
+        flags: {
+          out: string;
+          target: TargetName;
+          model?: string;
+          batch?: number;
+          seed?: number;
+          set: Record<string, string>;
+        },
       ) => {
         const { runBuild } = await import("./build.ts");
-        const { out, model, batch, seed: seedFlag } = flags;
+        const { out, target, model, batch, seed: seedFlag } = flags;
         process.exitCode = await runBuild({
           file,
           out,
+          target,
           model: model ?? null,
           batch: batch ?? null,
           seed: seedFlag ?? null,

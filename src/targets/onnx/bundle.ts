@@ -2,16 +2,16 @@
 import { buildInferenceGraph } from "../../graph/inference.ts";
 import type { Graph, GraphNode } from "../../graph/graph.ts";
 import { buildTrainingGraph } from "../../graph/training.ts";
-import type { Model, TrainConfig } from "../../model/model.ts";
 import { good, type Result } from "../../diagnostics/result.ts";
+import type { Bundle, Target, TargetInput } from "../target.ts";
 import { modelOutputName } from "./names.ts";
 import { emitOnnx } from "./onnx.ts";
 import { runnerSource } from "./runner.ts";
 
-export type Bundle = ReadonlyMap<string, Uint8Array | string>;
+export const onnxTarget: Target = { name: "onnx", emit: emitBundle };
 
-/** File name → content: train.onnx, inference.onnx, manifest.json, model.json, run.mjs. */
-export async function emitBundle(model: Model, recipe: TrainConfig): Promise<Result<Bundle>> {
+/** train.onnx, inference.onnx, manifest.json, model.json, run.mjs. */
+async function emitBundle({ model, recipe }: TargetInput): Promise<Result<Bundle>> {
   const training = buildTrainingGraph(model, recipe);
   if (!training.ok) return training;
   const inference = buildInferenceGraph(model, { batch: 1 });

@@ -1,0 +1,20 @@
+/** A target: what the compiler can write a model as. One folder each; a new one is a folder and a line in targets.ts. */
+import type { Result } from "../diagnostics/result.ts";
+import type { Model, TrainConfig } from "../model/model.ts";
+import type { SourceFile } from "../text/source.ts";
+
+/** File name → content. Emitters return files, they don't write. */
+export type Bundle = ReadonlyMap<string, Uint8Array | string>;
+
+export interface TargetInput {
+  readonly model: Model;
+  readonly recipe: TrainConfig;
+  /** The spec's files by name, so that generated code can quote the line that it was made from. */
+  readonly sources: ReadonlyMap<string, SourceFile>;
+}
+
+export interface Target {
+  /** As the user says it with --target. */
+  readonly name: string;
+  emit(input: TargetInput): Promise<Result<Bundle>>;
+}
