@@ -1,46 +1,21 @@
-import { beforeAll, describe, expect, it } from "vitest";
-import { gradients } from "../../src/graph/autodiff.ts";
-import { Builder } from "../../src/graph/builder.ts";
+/** The authors' released LipsFormer in the float64 interpreter; test/parity/golden.test.ts has the engines. */
+import { describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
-import { crossEntropy } from "../../src/graph/loss.ts";
-import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";
 import type { Array64 } from "../../src/graph/primitives/primitive.ts";
-import { openOrtNode } from "../../src/runtime/engines/onnxruntime-node.ts";
-import type { HostTensor } from "../../src/runtime/engine.ts";
 import type { Model } from "../../src/model/model.ts";
+import { defaultRecipe } from "../../src/model/recipe.ts";
 import { modelOf } from "../helpers/elaborated.ts";
 import { goldenSpec, readGolden } from "../helpers/golden.ts";
+import { gradientGraph } from "../parity/problem.ts";
 
 const golden = readGolden();
 const model: Model = modelOf(goldenSpec, "LipsFormerSwinReleasedMini");
-let graph: Graph;
-
-/** Logits, loss and the gradient of every weight, of one batch. */
-function build(): Graph {
-  const builder = new Builder();
-  const batch = golden.labels.length;
-  const params = parameterInputs(builder, model);
-  const inputs = dataInputs(builder, model, batch);
-  const lowered = lowerModel(builder, model, {
-    batch,
-    training: false,
-    inputs,
-    weights: params,
-    random: null,
-  });
-  if (!lowered.ok) throw new Error(lowered.problem.message);
-  const logits = lowered.value.get(model.outputs[0].value);
-  if (!logits) throw new Error("logits were not computed");
-  const labels = builder.input("labels", [batch], "i32");
-  const { loss, stop } = crossEntropy(builder, logits, labels, 0);
-  const grads = gradients(builder, loss, params, { stop });
-  return builder.graph("golden", [
-    { name: "logits", tensor: logits },
-    { name: "loss", tensor: loss },
-    ...grads.map((tensor, i) => ({ name: `grad/${model.weights[i].path}`, tensor })),
-  ]);
-}
+const graph: Graph = gradientGraph(model, {
+  ...defaultRecipe,
+  batch: golden.labels.length,
+  span: model.span,
+});
 
 /** Largest difference relative to the largest entry, at least `floor`. */
 function relative(got: ArrayLike<number>, want: ArrayLike<number | bigint>, floor = 0): number {
@@ -71,10 +46,6 @@ function compare(outputs: Readonly<Record<string, { readonly data: ArrayLike<num
   const logits = relative(outputs.logits.data, golden.logits.data);
   return { logits, loss: Math.abs(outputs.loss.data[0] - golden.loss) / golden.loss, gradient, worst };
 }
-
-beforeAll(() => {
-  graph = build();
-});
 
 describe("the authors' released LipsFormer", () => {
   it("has the same weights under our names", () => {
@@ -128,30 +99,6 @@ describe("the authors' released LipsFormer", () => {
       expect(Math.abs(analytic[`grad/${path}`].data[1] - slope), path).toBeLessThan(1e-7);
       expect(Math.abs(Number(golden.released.get(path)?.data[1]) - slope), path).toBeGreaterThan(1e-2);
     }
-  }, 120_000);
-
-  it("gives the same logits and gradients on onnxruntime-node", async () => {
-    const engine = await openOrtNode();
-    if (!engine.ok) throw new Error(engine.problem.message);
-    const session = await engine.value.open(graph);
-    if (!session.ok) throw new Error(session.problem.message);
-    const f32 = (dims: readonly number[], data: ArrayLike<number>): HostTensor => ({
-      dtype: "f32",
-      dims,
-      data: Float32Array.from(data),
-    });
-    const feeds: Record<string, HostTensor> = {
-      "data/image": f32(golden.input.shape, golden.input.data),
-      labels: { dtype: "i32", dims: [golden.labels.length], data: Int32Array.from(golden.labels) },
-    };
-    for (const weight of model.weights)
-      feeds[`param/${weight.path}`] = f32(weight.shape, stored(weight.path));
-    const outputs = await session.value.run(feeds);
-    await session.value.release();
-    const found = compare(outputs as Record<string, { data: Float32Array }>);
-    console.info("onnxruntime-node against the authors' float32:", found);
-    expect(found.logits).toBeLessThan(1e-4);
-    expect(found.gradient, found.worst).toBeLessThan(1e-3);
   }, 120_000);
 });
 
