@@ -1,4 +1,5 @@
 /** Application of a block: parameters and dimensions are bound, its body is elaborated, its result checked. */
+import type { BlockInstance } from "../model/model.ts";
 import type { Block } from "../syntax/ast.ts";
 import { runBody, type Body } from "./body.ts";
 import { checkClaims } from "./claims.ts";
@@ -6,6 +7,8 @@ import { evaluate } from "./expression.ts";
 import { recursive, type LoadedFile } from "./files.ts";
 import { report, type Frame } from "./frame.ts";
 import { isOneStage, newInstance, type Instance } from "./instance.ts";
+import { towardZero } from "./numbers.ts";
+import { toNumber } from "./rational.ts";
 import { declare, newScope } from "./scope.ts";
 import { sizesOfType, unify, type Rest, type Unification } from "./shapes.ts";
 import { dimensionsOf, paramsOf } from "./signature.ts";
@@ -89,11 +92,39 @@ export function applyBlock(
   }
   const expected = sizesOfType(inside, block.result, rest, block.name.text, layer.span);
   if (!expected) return null;
+  const before = [...namesIn(inside)];
   const body = runBody(inside, block.body, "block");
   const result = resultOf(inside, block, body, expected);
   if (!result) return null;
+  const known = new Set(before.map(({ value }) => value));
+  const after = [...namesIn(inside)].filter(({ value }) => !known.has(value));
+  const names = [...before, ...after];
+  inside.model?.instances.push({
+    block: block.name.text,
+    path,
+    numbers: numbersIn(inside),
+    names,
+    span: block.span,
+  });
   checkClaims(inside, body, result);
   return [result];
+}
+
+/** Names of the body's own scope that hold a tensor. */
+function* namesIn({ scope }: Frame): Iterable<BlockInstance["names"][number]> {
+  for (const [name, { value }] of scope.names) {
+    if (value.kind === "tensor") yield { name, value: value.value };
+  }
+}
+
+/** Dimensions and numeric parameters of the body's own scope. */
+function numbersIn({ scope }: Frame): BlockInstance["numbers"] {
+  const numbers: Record<string, number> = {};
+  for (const [name, { value, kind }] of scope.names) {
+    if (value.kind === "number" && (kind === "parameter" || kind === "dimension"))
+      numbers[name] = toNumber(towardZero(value));
+  }
+  return numbers;
 }
 
 /** A static parameter's value: given, or its default, evaluated when first wanted. undefined: no such parameter. */

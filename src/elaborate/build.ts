@@ -1,5 +1,6 @@
 /** The model in the making: values, nodes, weights. */
 import type {
+  BlockInstance,
   Claim,
   Constraint,
   Init,
@@ -45,6 +46,7 @@ export class ModelBuilder {
   readonly inputs: ModelInput[] = [];
   readonly outputs: ModelOutput[] = [];
   readonly claims: Claim[] = [];
+  readonly instances: BlockInstance[] = [];
   readonly taps: { name: string; value: ValueId }[] = [];
   /** Paths of nodes that are taken. */
   readonly paths = new Set<string>();

@@ -71,6 +71,7 @@ export function elaborateModel(
     values: model.values,
     nodes: model.nodes,
     weights: model.weights,
+    instances: model.instances,
     taps: tapsOf(body),
     claims: model.claims,
     train: config,

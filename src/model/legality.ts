@@ -16,6 +16,8 @@ function* idsOf(model: Model): Iterable<readonly [string, ValueId]> {
   for (const i of model.inputs) yield [`input ${i.name}`, i.value];
   for (const o of model.outputs) yield [`output ${o.name}`, o.value];
   for (const t of model.taps) yield [`tap ${t.name}`, t.value];
+  for (const i of model.instances)
+    for (const n of i.names) yield [`${n.name} of instance ${i.path}`, n.value];
   for (const c of model.claims)
     yield* [[`claim ${c.text}`, c.from] as const, [`claim ${c.text}`, c.to] as const];
   for (const node of allNodes(model.nodes)) {
@@ -106,7 +108,7 @@ export const legality: readonly Rule[] = [
   ],
   [
     "names and paths are unique",
-    function* ({ inputs, outputs, weights, nodes, taps }) {
+    function* ({ inputs, outputs, weights, instances, nodes, taps }) {
       yield* repeated(
         "input or output",
         [...inputs, ...outputs].map((p) => p.name),
@@ -118,6 +120,10 @@ export const legality: readonly Rule[] = [
       yield* repeated(
         "weight",
         weights.map((w) => w.path),
+      );
+      yield* repeated(
+        "instance",
+        instances.map((i) => i.path),
       );
       yield* repeated(
         "node",

@@ -24,6 +24,8 @@ export interface Model {
   /** In an order in which they can be computed. */
   readonly nodes: readonly Node[];
   readonly weights: readonly Weight[];
+  /** Applications of blocks, inner ones before the one that they stand in. */
+  readonly instances: readonly BlockInstance[];
   /** Names of values that claims and tools can speak of: inputs, outputs, `let`s never rebound. */
   readonly taps: readonly { readonly name: string; readonly value: ValueId }[];
   readonly claims: readonly Claim[];
@@ -89,6 +91,19 @@ export interface Node {
   readonly calls: readonly Span[];
   /** The fed-back step of Scan and Fixpoint: nodes over values of the same model, none of them seen outside. */
   readonly body: NodeBody | null;
+}
+
+/** One application of one block: what generated code needs to give a block's nodes back their form. */
+export interface BlockInstance {
+  readonly block: string;
+  /** Paths of its nodes are this, a dot and their own name; nodes of layers that are only passed through lie outside. */
+  readonly path: string;
+  /** Dimensions of the signature and numeric parameters, by name. */
+  readonly numbers: { readonly [name: string]: number };
+  /** Names that values have in its body: tensor parameters as they come in, then `let`s as they are at its end. */
+  readonly names: readonly { readonly name: string; readonly value: ValueId }[];
+  /** The block's declaration. */
+  readonly span: Span;
 }
 
 export interface NodeBody {

@@ -21,10 +21,10 @@ export interface Checkpoint {
   readonly state: ReadonlyMap<string, HostTensor>;
 }
 
-/** Identity of a model: SHA-256 of its document without the places in the text. */
+/** Identity of a model: SHA-256 of its document without places and names in the text. */
 export function modelHash(model: Model): string {
   const text = JSON.stringify(model, (key, value: unknown) =>
-    key === "span" || key === "calls" || key === "file" || key === "train" ? undefined : value,
+    ["span", "calls", "file", "train", "instances"].includes(key) ? undefined : value,
   );
   return createHash("sha256").update(text).digest("hex");
 }

@@ -48,6 +48,7 @@ export function tinyModel(
       node("Linear", "head", 3, { weight: 2, bias: 3 }, { width: classes, bias: true }),
     ],
     weights,
+    instances: [],
     taps: [],
     claims: [],
     train: null,

@@ -98,6 +98,7 @@ export class Sketch {
         range: null,
         span: nowhere,
       })),
+      instances: [],
       taps: [],
       claims: [],
       train: null,
