@@ -27,8 +27,10 @@ describe.each(specs)("%s", (name) => {
 test.each([
   ["lipsformer-swin-tiny", "LipsFormerSwinTiny", 30_908_578],
   ["lipsformer-swin-tiny-released", "LipsFormerSwinTinyReleased", 30_908_578],
-  ["lipsformer-swin", "LipsFormerSwinSmall", 54_479_794],
-  ["lipsformer-swin", "LipsFormerSwinBase", 96_011_168],
+  ["lipsformer-swin-small", "LipsFormerSwinSmall", 54_479_794],
+  ["lipsformer-swin-small-released", "LipsFormerSwinSmallReleased", 54_479_794],
+  ["lipsformer-swin-base", "LipsFormerSwinBase", 96_011_168],
+  ["lipsformer-swin-base-released", "LipsFormerSwinBaseReleased", 96_011_168],
   ["swin-tiny", "SwinTiny", 28_288_354],
   ["cswin-tiny", "CSwinTiny", 22_320_552],
   ["lipshift", "LipShiFT", 196_758_346],
