@@ -7,7 +7,7 @@ import type { Expr, ModelItem } from "../syntax/ast.ts";
 import type { SourceFile } from "../text/source.ts";
 import { constantValue, fileFrame } from "./constants.ts";
 import { loadFile, type LoadedFile } from "./files.ts";
-import { elaborateModel } from "./models.ts";
+import { ancestry, elaborateModel, recipesOf } from "./models.ts";
 import { Run } from "./run.ts";
 import { trainKeys, type Override } from "./train.ts";
 import { nearest } from "./words.ts";
@@ -94,27 +94,22 @@ function readOverrides(run: Run, file: LoadedFile, set: Readonly<Record<string, 
   const parameters = new Map<string, Override>();
   const train = new Map<string, Override>();
   const items = file.ast.items.filter((item): item is ModelItem => item.kind === "model");
-  const known = new Set(items.flatMap((item) => parametersOf(file, item, new Set())));
+  const known = new Set(
+    items.flatMap((item) =>
+      ancestry(file, item).flatMap(({ model }) => model.params.map((p) => p.name.text)),
+    ),
+  );
+  const trained = file.trains.length > 0 || items.some((item) => recipesOf(file, item).length > 0);
   for (const [key, text] of Object.entries(set)) {
     const name = `--set ${key}`;
     const parsed = parseOverride(run, name, text);
     if (!parsed) continue;
     const entry = key.startsWith("train.") ? key.slice("train.".length) : null;
-    if (entry !== null && Object.hasOwn(trainKeys, entry) && file.trains.length > 0) train.set(entry, parsed);
+    if (entry !== null && Object.hasOwn(trainKeys, entry) && trained) train.set(entry, parsed);
     else if (entry === null && known.has(key)) parameters.set(key, parsed);
     else run.report("unknown-override", null, { key, known: [...known] });
   }
   return { parameters, train };
-}
-
-/** Parameters of a model and of the models that it is made from. */
-function parametersOf(file: LoadedFile, item: ModelItem, seen: Set<ModelItem>): string[] {
-  if (seen.has(item)) return [];
-  seen.add(item);
-  const own = item.params.map((p) => p.name.text);
-  const callee = item.base?.kind === "call" ? item.base.callee : item.base;
-  const base = callee?.kind === "name" ? file.names.get(callee.text) : undefined;
-  return base?.kind === "model" ? [...own, ...parametersOf(base.file, base.model, seen)] : own;
 }
 
 function parseOverride(run: Run, name: string, text: string): Override | null {

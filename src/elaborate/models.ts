@@ -53,7 +53,8 @@ export function elaborateModel(
     ? bindArguments(frame, paramsOfModel(frame, item), train.args, none, false, train.span)
     : none;
   const body = args && instantiate(frame, item, args.args, overrides.parameters, [item]);
-  const config = train ? elaborateTrain(frame, train, overrides.train) : null;
+  const recipes = recipesOf(file, item).map((r) => ({ train: r.train, frame: { ...frame, file: r.file } }));
+  const config = recipes.length > 0 ? elaborateTrain(recipes, overrides.train) : null;
   if (!body || run.failed || run.stopped) return undefined;
   for (const { name, span, places } of run.held) {
     if (places.size > 1) remark(frame, "applied-twice", span, { name, count: places.size });
@@ -78,6 +79,33 @@ export function elaborateModel(
     span: item.name.span,
     ...(model.solve ? { solve: model.solve } : {}),
   };
+}
+
+/** What a model's base is, where it has one that is a model. */
+function baseOf(file: LoadedFile, item: ModelItem): { model: ModelItem; file: LoadedFile } | null {
+  const callee = item.base?.kind === "call" ? item.base.callee : item.base;
+  const found = callee?.kind === "name" ? file.names.get(callee.text) : undefined;
+  return found?.kind === "model" ? found : null;
+}
+
+/** A model, its base, the base of that: from the first ancestor down. */
+export function ancestry(file: LoadedFile, item: ModelItem): { model: ModelItem; file: LoadedFile }[] {
+  const line: { model: ModelItem; file: LoadedFile }[] = [];
+  for (let at: { model: ModelItem; file: LoadedFile } | null = { model: item, file }; at;) {
+    const { model } = at;
+    if (line.some((known) => known.model === model)) break;
+    line.unshift(at);
+    at = baseOf(at.file, model);
+  }
+  return line;
+}
+
+/** The `train` sections that a model's recipe is made of: those of its ancestors, then its own. */
+export function recipesOf(file: LoadedFile, item: ModelItem): { train: Train; file: LoadedFile }[] {
+  return ancestry(file, item).flatMap(({ model, file: home }) => {
+    const train = home.trains.find((t) => t.model.text === model.name.text);
+    return train ? [{ train, file: home }] : [];
+  });
 }
 
 const none = { args: new Map<string, Given>(), tensors: new Map<string, Given>() };

@@ -43,13 +43,45 @@ export interface Override {
   readonly span: Span;
 }
 
+/** One `train` section, and where its names are looked up. */
+export interface Recipe {
+  readonly train: Train;
+  readonly frame: Frame;
+}
+
+interface Entry {
+  readonly value: Expr;
+  readonly span: Span;
+  readonly frame: Frame;
+}
+
+/** The recipe of a model: the sections of its bases, first to last, and its own; a later entry replaces an earlier one. */
 export function elaborateTrain(
-  frame: Frame,
-  train: Train,
+  recipes: readonly Recipe[],
   overrides: ReadonlyMap<string, Override>,
 ): TrainConfig {
   const config: { -readonly [K in Key]: TrainConfig[K] } = { ...defaultRecipe };
-  const given = new Map<string, { value: Expr; span: Span }>();
+  const given = new Map<string, Entry>();
+  for (const recipe of recipes) replace(given, entriesOf(recipe));
+  const { train, frame } = recipes[recipes.length - 1];
+  replace(given, new Map([...overrides].map(([key, override]) => [key, { ...override, frame }])));
+  for (const [key, { value, frame: home }] of given) readEntry(home, key as Key, value, config);
+  if (!given.has("steps") && !given.has("epochs")) config.epochs = defaultEpochs;
+  return { ...config, span: train.span };
+}
+
+/** The length of a run is one of two entries: a later one replaces either. */
+function replace(given: Map<string, Entry>, later: ReadonlyMap<string, Entry>): void {
+  const steps = later.get("steps");
+  if (steps && later.has("epochs")) report(steps.frame, "train-length", steps.span, {});
+  if (later.has("steps")) given.delete("epochs");
+  if (later.has("epochs")) given.delete("steps");
+  for (const [key, entry] of later) given.set(key, entry);
+}
+
+/** The entries of one section; unknown and repeated keys are reported. */
+function entriesOf({ train, frame }: Recipe): ReadonlyMap<string, Entry> {
+  const given = new Map<string, Entry>();
   for (const { key, value } of train.entries) {
     if (key.text === "") frame.run.failed = true;
     else if (!Object.hasOwn(trainKeys, key.text)) {
@@ -66,19 +98,9 @@ export function elaborateTrain(
             ];
       report(frame, "train-entry", key.span, { key: key.text, nearest: near }, { fixes });
     } else if (given.has(key.text)) report(frame, "train-twice", key.span, { key: key.text });
-    else given.set(key.text, { value, span: key.span });
+    else given.set(key.text, { value, span: key.span, frame });
   }
-  for (const [key, override] of overrides) {
-    given.set(key, override);
-    // The length of a run is one of the two: the command line's replaces the file's.
-    if (key === "epochs" && !overrides.has("steps")) given.delete("steps");
-    if (key === "steps" && !overrides.has("epochs")) given.delete("epochs");
-  }
-  for (const [key, { value }] of given) readEntry(frame, key as Key, value, config);
-  const steps = given.get("steps");
-  if (steps && given.has("epochs")) report(frame, "train-length", steps.span, {});
-  if (!steps && !given.has("epochs")) config.epochs = defaultEpochs;
-  return { ...config, span: train.span };
+  return given;
 }
 
 type Draft = { -readonly [K in Key]: TrainConfig[K] };

@@ -503,6 +503,53 @@ describe("runs and overrides", () => {
   });
 });
 
+describe("recipes of variants", () => {
+  const base = `${on("output y = x |> Linear(3)")}train M { epochs: 7, batch: 8, optimizer: sgd(lr: 0.1) }\n`;
+  const run = (text: string, set: Record<string, string> = {}): Model => {
+    const files = { "base.lips": base };
+    const result = elaborate(`import { M } from "./base.lips"\n${text}`, files, { set });
+    expect(result.messages).toEqual([]);
+    return modelNamed(result, "V");
+  };
+
+  test("a variant has its base's, also from another file and over several steps", () => {
+    const wanted = { epochs: 7, batch: 8, optimizer: { name: "sgd" } };
+    expect(run("model V = M()").train).toMatchObject(wanted);
+    expect(run("model U = M()\nmodel V = U()").train).toMatchObject(wanted);
+    expect(run("model V = M()").train?.span.file).toBe("base.lips");
+  });
+
+  test("entries of its own replace the base's, one by one", () => {
+    const { train } = run("model V = M()\ntrain V { batch: 16 }");
+    expect(train).toMatchObject({ epochs: 7, batch: 16, optimizer: { name: "sgd" } });
+    expect(train?.span.file).toBe("main.lips");
+  });
+
+  test("the length of the run is one entry, as epochs or as steps", () => {
+    expect(run("model V = M()\ntrain V { steps: 5 }").train).toMatchObject({ epochs: null, steps: 5 });
+    expect(run("model V = M()", { "train.steps": "5" }).train).toMatchObject({ epochs: null, steps: 5 });
+  });
+
+  test("--set comes last", () => {
+    expect(run("model V = M()\ntrain V { batch: 16 }", { "train.batch": "2" }).train?.batch).toBe(2);
+  });
+
+  test("the base is as it was", () => {
+    const result = elaborate(`${base}model V = M()\ntrain V { batch: 16 }\n`);
+    expect(result.models.map((m) => [m.name, m.train?.batch])).toEqual([
+      ["M", 8],
+      ["V", 16],
+    ]);
+  });
+
+  test("a mistake in the base's recipe is told where it stands", () => {
+    const files = { "base.lips": base.replace("epochs", "epoch") };
+    const result = elaborate('import { M } from "./base.lips"\nmodel V = M()\n', files);
+    expect(result.names).toEqual(["train-entry"]);
+    expect(result.diagnostics.all[0].span?.file).toBe("base.lips");
+  });
+});
+
 test("nodes know where they are written and the calls that led there", () => {
   const source = on(
     "output y = x |> A",

@@ -58,3 +58,55 @@ test("the fashion models have the sizes that the comparison wants", () => {
     schedule: { name: "cosine", args: { warmup: 0 } },
   });
 });
+
+describe("recipes", () => {
+  const recipe = (file: string, name: string) => modelNamed(elaborateAt(`specs/${file}.lips`), name).train;
+  const sizes = ["Tiny", "Small", "Base"].flatMap((size) =>
+    ["", "Released"].map((form) => `LipsFormerSwin${size}${form}`),
+  );
+
+  test.each(sizes)("%s trains as its family does", (name) => {
+    const file = name
+      .replace(/(?<=[a-z])(?=[A-Z])/g, "-")
+      .toLowerCase()
+      .replace("lips-former", "lipsformer");
+    expect(recipe(file, name)).toEqual(recipe("lipsformer-swin", "LipsFormerSwin"));
+  });
+
+  /** Qi et al. 2023 and the released configuration: lr 5e-4 and min_lr 5e-6, both times batch/512. */
+  test("LipsFormer's, without warmup", () => {
+    const swin = recipe("lipsformer-swin", "LipsFormerSwin");
+    expect(swin).toMatchObject({
+      loss: [{ weight: 1, term: { name: "cross_entropy", args: { smoothing: 0.1 } } }],
+      optimizer: { name: "adamw", args: { lr: 1e-3, betas: [0.9, 0.98], eps: 1e-8, weight_decay: 0.05 } },
+      schedule: { name: "cosine", args: { warmup: 0, min_lr: 1e-5 } },
+      epochs: 300,
+      batch: 1024,
+      clip: 5,
+    });
+    expect(swin?.augment.map((a) => a.name)).toEqual([
+      "rand_augment",
+      "color_jitter",
+      "erase",
+      "mixup",
+      "cutmix",
+    ]);
+    const cswin = recipe("lipsformer-cswin-tiny", "LipsFormerCSwinTiny");
+    expect({ ...cswin, span: null, groups: null }).toEqual({ ...swin, span: null, groups: null });
+  });
+
+  test.each([
+    ["lipsformer-swin-tiny", "LipsFormerSwinTiny", 0.2],
+    ["lipsformer-swin-small", "LipsFormerSwinSmall", 0.3],
+    ["lipsformer-swin-base-released", "LipsFormerSwinBaseReleased", 0.5],
+    ["lipsformer-cswin-tiny", "LipsFormerCSwinTiny", 0.2],
+    ["swin-tiny", "SwinTiny", 0.2],
+    ["cswin-tiny", "CSwinTiny", 0.2],
+  ])("%s: %s drops paths at a rate that rises linearly to %d", (file, name, last) => {
+    const { nodes } = modelNamed(elaborateAt(`specs/${file}.lips`), name);
+    const drops = nodes.filter((n) => n.layer === "Residual").map((n) => Number(n.config.drop));
+    const rates = [...new Set(drops)];
+    expect(rates).toHaveLength(drops.length / (name.startsWith("Lips") ? 4 : 2));
+    rates.forEach((rate, i) => expect(rate).toBeCloseTo((last * i) / (rates.length - 1), 6));
+  });
+});
