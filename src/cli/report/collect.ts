@@ -170,6 +170,6 @@ export function placesOf(
   const shown = [...lines]
     .slice(0, 3)
     .map(([place, count]) => (count > 1 ? `${place}, ${count} times` : place));
-  if (lines.size > 3) shown.push(`${lines.size - 3} more lines`);
+  if (lines.size > 3) shown.push(lines.size === 4 ? "1 more line" : `${lines.size - 3} more lines`);
   return shown.join("; ");
 }

@@ -4,7 +4,7 @@ import type { Verdict } from "../../gain/claims.ts";
 import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
 import { overflowed, type Reason, isNothing } from "../../gain/gain.ts";
 import { fixesOf, linksOf } from "../../gain/reasons.ts";
-import type { Model, Node, Norm, ValueId } from "../../model/model.ts";
+import type { Model, Node, Norm, Phase, ValueId } from "../../model/model.ts";
 import type { Span } from "../../text/source.ts";
 import { lineOf, lineText, placeIn, placesOf, spansOf, type ModelReport, type Sources } from "./collect.ts";
 import { showBound, showFactor, showLimit, showShape } from "./numbers.ts";
@@ -50,9 +50,10 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
       { help: helpOf(matrix.why) },
     );
   }
+  // A refused claim has told all that already.
+  if (refused) return;
   tellEpsilons(report, diagnostics);
-  // A refused claim has told the chain already.
-  if (!refused) tellCautions(report, sources, spans, diagnostics);
+  tellCautions(report, sources, spans, diagnostics);
 }
 
 type Spans = ReadonlyMap<string, Span>;
@@ -84,22 +85,21 @@ function tellVerdict(
     return;
   }
   if (exceeded) {
-    const [caution] = cautionsOf(report).filter(({ why }) =>
-      fixesOf(why).some((fix) => fix.startsWith("values:")),
-    );
-    if (caution && claim.kind !== "radius") {
+    const cautions = claim.kind === "radius" ? [] : cautionsOf(report, claim.phase);
+    const [caution] = cautions.filter(({ why }) => {
+      const fixes = fixesOf(why);
+      return fixes.some((fix) => fix.startsWith("values:")) && !fixes.some(isDotFix);
+    });
+    if (caution) {
       const chain = chainOf(caution.why, claim.from, claim.to, report, sources, spans);
       const names = { from: claim.fromName, to: claim.toName, limit, upper: showBound(upper), chain };
       diagnostics.report("values-not-bounded", claim.span, names, { help: helpOf(caution.why) });
       return;
     }
     const causes = claim.kind === "radius" ? [] : largestCauses(verdict, report, sources);
-    diagnostics.report("claim-fails", claim.span, {
-      what: claim.kind,
-      upper: showBound(upper),
-      limit,
-      causes,
-    });
+    const names = { what: claim.kind, upper: showBound(upper), limit, causes };
+    const chain = sentencesOf(cautions, report, sources, spans);
+    diagnostics.report("claim-fails", claim.span, { ...names, chain }, helpAgainst(cautions));
     return;
   }
   const target = model.values[claim.to];
@@ -124,12 +124,14 @@ function tellVerdict(
     diagnostics.report("radius-fails", claim.span, { name: claim.toName, limit, chain });
     return;
   }
-  const chain = chainOf(reason, claim.from, claim.to, report, sources, spans);
+  const [first, ...rest] = chainOf(reason, claim.from, claim.to, report, sources, spans);
+  const cautions = isOverflow(reason) ? cautionsOf(report, claim.phase) : [];
+  const chain = [first, ...sentencesOf(cautions, report, sources, spans), ...rest];
   const names = { from: claim.fromName, to: claim.toName, limit, chain, upper: null };
-  const help = helpOf(reason);
+  const help = helpAgainst(cautions, 2).help ?? helpOf(reason);
   const fixes = fixesOf(reason);
   // Of a score that is itself unbounded the values are the smaller trouble.
-  const score = fixes.some((fix) => fix.startsWith("score: cosine(tau"));
+  const score = fixes.some(isDotFix);
   if (!score && fixes.some((fix) => fix.startsWith("values:"))) {
     diagnostics.report("values-not-bounded", claim.span, names, { help });
   } else {
@@ -187,9 +189,38 @@ function sentence(text: string, places: string): string {
   return places === "" ? text : `${text} (${places})`;
 }
 
+/** The fix of a dot product. */
+function isDotFix(fix: string): boolean {
+  return fix.startsWith("score: cosine(tau");
+}
+
+function isOverflow(why: Reason): boolean {
+  return linksOf(why).every((link) => link.text === overflowed.text);
+}
+
+/** All that makes a finite bound large: each reason once, with its places. */
+function sentencesOf(
+  cautions: readonly Caution[],
+  report: ModelReport,
+  sources: Sources,
+  spans: Spans,
+): string[] {
+  return cautions.flatMap(({ why }) =>
+    linksOf(why).map((link) => sentence(link.text, placesOf(link.paths, report.model, spans, sources))),
+  );
+}
+
+/** `against 1 \`CenterNorm\`, against 2 …`: the fixes, by the numbers that the sentences have in their list. */
+function helpAgainst(cautions: readonly Caution[], first = 1): { help?: string } {
+  const fixes = cautions
+    .flatMap(({ why }) => linksOf(why))
+    .flatMap(({ fix }, i) => (fix === null ? [] : [`against ${first + i} \`${fix}\``]));
+  return fixes.length === 0 ? {} : { help: `${fixes.join(", ")} (each changes the architecture)` };
+}
+
 function helpOf(why: Reason): string {
   const fixes = fixesOf(why).slice(0, 4);
-  if (linksOf(why).every((link) => link.text === overflowed.text)) {
+  if (isOverflow(why)) {
     return "smaller factors: `CenterNorm` in place of LayerNorm, a smaller tau, a larger eps, a smaller alpha";
   }
   if (fixes.length === 0)
@@ -293,31 +324,39 @@ function tellEpsilons(report: ModelReport, diagnostics: Diagnostics): void {
   }
 }
 
+interface Caution {
+  readonly why: Reason;
+  readonly span: Span;
+  /** Told by `layernorm-epsilon`. */
+  readonly eps: boolean;
+}
+
 /** Why finite bounds are of little use, per kind of trouble: all places together. */
-function cautionsOf(report: ModelReport): { why: Reason; span: Span }[] {
-  const byText = new Map<string, { because: Reason[]; span: Span; text: string }>();
-  for (const [node, caution] of report.analysisOf("init").cautions) {
-    if (throughEps.has(node.layer)) continue;
+function cautionsOf(report: ModelReport, phase: Phase = "init"): Caution[] {
+  const byText = new Map<string, Caution & { because: Reason[] }>();
+  if (phase === "checkpoint") return [];
+  for (const [node, caution] of report.analysisOf(phase).cautions) {
     const known = byText.get(caution.text) ?? {
+      why: caution,
       because: [],
       span: placeIn(node, report.model),
-      text: caution.text,
+      eps: throughEps.has(node.layer),
     };
     known.because.push(caution);
     byText.set(caution.text, known);
   }
-  return [...byText.values()].map(({ because, span, text }) => {
-    const [first] = because;
-    // The same words as its parts, so that all of them become one link.
-    return { why: { ...first, text, path: null, because }, span };
-  });
+  // The same words as its parts, so that all of them become one link.
+  return [...byText.values()].map(({ why, because, span, eps }) => ({
+    why: { ...why, path: null, because },
+    span,
+    eps,
+  }));
 }
 
 function tellCautions(report: ModelReport, sources: Sources, spans: Spans, diagnostics: Diagnostics): void {
-  for (const { why, span } of cautionsOf(report)) {
-    const chain = linksOf(why).map((link) =>
-      sentence(link.text, placesOf(link.paths, report.model, spans, sources)),
-    );
-    diagnostics.report("weak-bound", span, { chain }, { help: helpOf(why) });
+  for (const caution of cautionsOf(report)) {
+    const chain = sentencesOf([caution], report, sources, spans);
+    if (!caution.eps)
+      diagnostics.report("weak-bound", caution.span, { chain }, { help: helpOf(caution.why) });
   }
 }

@@ -27,9 +27,16 @@ export const claimRows = {
   "claim-fails": {
     code: "LIPS0403",
     severity: "error",
-    message: (p: { what: string; upper: string; limit: string; causes: readonly string[] }) =>
+    message: (p: {
+      what: string;
+      upper: string;
+      limit: string;
+      causes: readonly string[];
+      chain: readonly string[];
+    }) =>
       `The proven ${p.what} is ${p.upper}, the claim is ${p.limit}.` +
-      (p.causes.length === 0 ? "" : ` The largest causes:${p.causes.map((c) => `\n  ${c}`).join("")}`),
+      (p.causes.length === 0 ? "" : ` The largest causes:${p.causes.map((c) => `\n  ${c}`).join("")}`) +
+      (p.chain.length === 0 ? "" : `\nWhat makes it so large:${numbered(p.chain)}`),
   },
   "not-constrained": {
     code: "LIPS0404",
@@ -70,7 +77,7 @@ export const claimRows = {
     code: "LIPS0411",
     severity: "warning",
     message: (p: { chain: readonly string[] }) =>
-      "The bound is finite on the declared domain only, and of little use." + numbered(p.chain),
+      "The bound is finite, but so large that it is of little use." + numbered(p.chain),
   },
   "radius-fails": {
     code: "LIPS0412",

@@ -45,7 +45,7 @@ import type { AttendConfig } from "./config.ts";
 import { localEntries } from "./local.ts";
 import { complete, still, valuePath, type Moved, type Reach, type Setting } from "./paths.ts";
 import { rotationGain } from "./positions.ts";
-import { dotNeedsRange, distanceNeedsRange, valuesNeedBound, wholeInputScale } from "./reasons.ts";
+import { dotNeedsRange, distanceNeedsRange, sharpDot, valuesNeedBound, wholeInputScale } from "./reasons.ts";
 import { partitionOf } from "./regions.ts";
 import { cosinePath, guardGain, guardedCosinePath, steepGuard } from "./score-cosine.ts";
 import { distancePath, distanceSpread, tiedFacts, tiedOutput, tiedPath } from "./score-distance.ts";
@@ -117,7 +117,7 @@ export function attendGain(context: Context, inputs: readonly Gain[]): readonly 
   );
   const rule = tied ? "attention, distance, tied" : ruleName(context.config);
   const gain = context.config.local ? plus(attended, localGain(context, inputs[2])) : attended;
-  const caution = tied ? null : cautionOf(context);
+  const caution = tied ? null : cautionOf(context, facts);
   return [{ gain, rule, ...(caution ? { caution } : {}) }];
 }
 
@@ -212,12 +212,27 @@ function whyNot(context: Context, facts: Facts): Reason {
   );
 }
 
+/** A score path that multiplies the bound this often is worth a word. */
+const sharp = 100;
+
 /** What makes a finite bound useless. */
-function cautionOf(context: Context): Reason | null {
+function cautionOf(context: Context, facts: Facts): Reason | null {
   const { score, values } = context.config;
-  const guard = score.kind === "cosine" ? steepGuard(score.guard, score.eps, context.node.path) : null;
-  if (!guard) return null;
-  return values.kind === "raw" ? valuesNeedBound(context.node.path, context.ranges[2], guard, false) : guard;
+  const { path } = context.node;
+  const [, , v] = context.ranges;
+  const flaw = score.kind === "cosine" ? steepGuard(score.guard, score.eps, path) : sharpness(context, facts);
+  if (!flaw) return null;
+  return values.kind === "raw" ? valuesNeedBound(path, v, flaw, false) : flaw;
+}
+
+/** Of a dot product: the gain from the queries to the output, by the ranges of keys and values. */
+function sharpness(context: Context, { factor, ranges }: Facts): Reason | null {
+  const { score, values } = context.config;
+  if (score.kind !== "dot") return null;
+  const [, , v] = context.ranges;
+  const radius = values.kind === "raw" ? minBound(v.spread, v.token) : context.coefficient(values.nu).maxAbs;
+  const slope = mulUp(factor.maxAbs, mulUp(ranges.keySpread, radius));
+  return slope >= sharp && slope < Infinity ? sharpDot(context.node.path) : null;
 }
 
 export function attendRange(context: Context): readonly Range[] {

@@ -29,6 +29,13 @@ export function valuesNeedBound(
   };
 }
 
+/** Dot-product scores on a range so wide that the bound is of little use. */
+export function sharpDot(path: string): Reason {
+  const text =
+    "q·k is a product of two values: how fast the attention weights change grows with the size of both";
+  return { text, path, because: [], fix: "score: cosine(tau: 1, eps: 1)" };
+}
+
 /** Dot-product scores of queries and keys without a range. */
 export function dotNeedsRange(path: string, ranges: readonly Range[]): Reason {
   return {

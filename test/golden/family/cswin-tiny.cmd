@@ -1,0 +1,1 @@
+check ../../../specs/cswin-tiny.lips

@@ -1,0 +1,1 @@
+check ../../../specs/lipsformer-swin-tiny-released.lips

@@ -1,0 +1,1 @@
+check ../../../specs/swin-tiny.lips
