@@ -27,13 +27,20 @@ export interface Training {
   readonly state: Record<string, HostTensor>;
 }
 
+export interface TrainingOptions {
+  /** Values of the model's parameters, as `--set`. */
+  readonly set?: Record<string, string>;
+  /** Default: the recipe's. */
+  readonly batch?: number;
+}
+
 /** A spec of the project as its training graph with fresh weights. */
-export function loadTraining(spec: string, seed = 0): Training {
-  const { model, diagnostics } = loadModel(nodeHost, join(projectRoot, spec), null, {});
+export function loadTraining(spec: string, seed = 0, { set = {}, batch }: TrainingOptions = {}): Training {
+  const { model, diagnostics } = loadModel(nodeHost, join(projectRoot, spec), null, set);
   if (model === null || model.train === null) {
     throw new Error(`${spec}: ${diagnostics.map((d) => d.message).join("; ") || "no train section"}`);
   }
-  const built = buildTrainingGraph(model, model.train);
+  const built = buildTrainingGraph(model, { ...model.train, batch: batch ?? model.train.batch });
   if (!built.ok) throw new Error(`${spec}: ${built.problem.message}`);
   const weights = initialise(model, seed);
   const outputs = new Set(built.value.outputs.map((o) => o.name));

@@ -1,0 +1,42 @@
+/** The native backend multiplies with any transposition and batch at full speed; there the fewest passes win. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Means } from "./means.ts";
+import { tokens, type Sizes } from "./network.ts";
+
+export const nativeMeans: Means = {
+  transposedProduct: (a, b) => tf.matMul(a, b, true, false),
+  productTransposed: (a, b) => tf.matMul(a, b, false, true),
+  columnSums: (x) => tf.sum(x, 0),
+
+  gelu(x) {
+    const cdf = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+    const density = tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return [tf.mul(x, cdf), tf.add(cdf, tf.mul(x, density))];
+  },
+
+  attend(q, k, v, sizes) {
+    const [hq, hk, hv] = [q, k, v].map((x) => intoHeads(x, sizes));
+    const weights = tf.softmax(tf.matMul(hq, hk, false, true));
+    const mixed = tf.matMul(weights, hv);
+    return { mixed: fromHeads(mixed, sizes), saved: [weights, hq, hk, hv] };
+  },
+
+  attendBack(dMixed, [weights, hq, hk, hv], sizes) {
+    const dHeads = intoHeads(dMixed, sizes);
+    const dv = tf.matMul(weights, dHeads, true, false);
+    const part = tf.mul(weights, tf.matMul(dHeads, hv, false, true));
+    const dLogits = tf.sub(part, tf.mul(weights, tf.sum(part, -1, true)));
+    const dq = tf.matMul(dLogits, hk);
+    const dk = tf.matMul(dLogits, hq, true, false);
+    return [fromHeads(dq, sizes), fromHeads(dk, sizes), fromHeads(dv, sizes)];
+  },
+};
+
+/** [batch·tokens, channels] → [batch, heads, tokens, channels of a head] */
+function intoHeads(x: tf.Tensor2D, { batch, heads, channels }: Sizes): tf.Tensor {
+  return tf.transpose(tf.reshape(x, [batch, tokens, heads, channels / heads]), [0, 2, 1, 3]);
+}
+
+function fromHeads(x: tf.Tensor, { batch, channels }: Sizes): tf.Tensor2D {
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch * tokens, channels]);
+}
