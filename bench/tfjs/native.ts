@@ -8,9 +8,11 @@ export const nativeMeans: Means = {
   productTransposed: (a, b) => tf.matMul(a, b, false, true),
   columnSums: (x) => tf.sum(x, 0),
 
+  // x·Φ(x) and Φ(x) + x·φ(x), with h = x/√2: φ's factor stands in the exponent, where a pass is needed anyway.
   gelu(x) {
-    const cdf = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
-    const density = tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    const h = tf.mul(x, Math.SQRT1_2);
+    const cdf = tf.add(tf.mul(tf.erf(h), 0.5), 0.5);
+    const density = tf.exp(tf.sub(-0.5 * Math.log(2 * Math.PI), tf.square(h)));
     return [tf.mul(x, cdf), tf.add(cdf, tf.mul(x, density))];
   },
 

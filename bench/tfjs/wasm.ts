@@ -14,7 +14,7 @@ export const wasmMeans: Means = {
     return tf.transpose(tf.matMul(tf.transpose(b), a));
   },
   productTransposed: (a, b) => tf.matMul(a, tf.transpose(b)),
-  columnSums: (x) => tf.reshape(tf.matMul(tf.ones([1, x.shape[0]]), x), [x.shape[1]]),
+  columnSums,
   gelu,
 
   attend(q, k, v, sizes) {
@@ -34,6 +34,15 @@ export const wasmMeans: Means = {
     return [fromHeads(dq, sizes), fromHeads(dk, sizes), fromHeads(dv, sizes)];
   },
 };
+
+/**
+ * A product with ones: a third of what `sum` over the first axis takes, and after `transposedProduct` with the same
+ * right operand less still, for the backend keeps an operator for each right operand. It keeps it by the data alone: the
+ * same data with another shape gets the operator of the first shape, and a wrong result, so `x` must not be folded here.
+ */
+function columnSums(x: tf.Tensor2D): tf.Tensor1D {
+  return tf.reshape(tf.matMul(tf.ones([1, x.shape[0]]), x), [x.shape[1]]);
+}
 
 /**
  * Abramowitz & Stegun 7.1.26, which the kernel `Erf` computes too, but on XNNPACK: for z ≥ 0 and t = 1/(1 + p·z),
