@@ -9,7 +9,6 @@ import { buildTrainingGraph } from "../../src/graph/training.ts";
 import type { Model, TrainConfig, Weight } from "../../src/model/model.ts";
 import { inputsOf } from "../../src/runtime/engines/carried.ts";
 import { generator } from "../../src/runtime/random.ts";
-import { resolveRecipe } from "../../src/runtime/run-config.ts";
 import { valueOf } from "../onnx/support.ts";
 
 export type Tensors = Readonly<Record<string, HostTensor>>;
@@ -30,8 +29,7 @@ export interface Problem {
 
 export const steps = 10;
 
-export function problemOf(name: string, model: Model, batch: number): Problem {
-  const recipe = valueOf(resolveRecipe(model, { epochs: null, lr: null, seed: null, batch }));
+export function problemOf(name: string, model: Model, recipe: TrainConfig): Problem {
   const training = valueOf(buildTrainingGraph(model, recipe));
   const lr = typeof recipe.optimizer.args.lr === "number" ? recipe.optimizer.args.lr : 1e-3;
   const fed = inputsOf(training).filter(({ name: n }) => /^(data\/|labels|scalar\/)/.test(n));

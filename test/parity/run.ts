@@ -65,49 +65,74 @@ export function startState(
 export interface Distance {
   /** Largest difference over the largest logit. */
   readonly logits: number;
-  /** ‖g − g′‖/‖g‖ of the worst weight, a norm of at least `gradientFloor` times that of all gradients. */
-  readonly gradients: { readonly worst: string; readonly distance: number };
-  /** ‖θ − θ′‖/‖θ‖ of the worst weight among those that have a gradient. */
-  readonly parameters: { readonly worst: string; readonly distance: number };
+  /** ‖g − g′‖/‖g‖ of the worst weight, a norm of at least `floor` times that of all gradients. */
+  readonly gradients: Worst;
+  /** ‖θ − θ′‖/‖θ‖ of the worst weight, over the entries that have a gradient. */
+  readonly parameters: Worst;
   /** Largest difference of a training loss over the loss. */
   readonly losses: number;
-  /** Weights whose exact gradient vanishes (a bias of keys under softmax): only rounding moves them. */
-  readonly still: readonly string[];
+  /**
+   * Share of the entries whose exact gradient vanishes (a bias of keys under softmax, a dead ReLU): only rounding moves
+   * them, and Adam makes a full step of any rounding.
+   */
+  readonly still: number;
+}
+
+export interface Worst {
+  readonly path: string;
+  readonly distance: number;
 }
 
 /** Below this share of the norm of all gradients a gradient counts as zero: what float32 leaves of a sum that cancels. */
-const gradientFloor = 1e-6;
+const floor = 1e-7;
 
 export function distance(found: Outcome, exact: Outcome): Distance {
-  const whole = Math.hypot(...[...exact.gradients.values()].map((t) => norm(t.data)));
-  const floor = gradientFloor * whole;
-  const still = [...exact.gradients].filter(([, t]) => norm(t.data) <= floor).map(([path]) => path);
-  const logits = largest(difference(found.logits.data, exact.logits.data)) / largest(exact.logits.data);
+  const whole = floor * Math.hypot(...[...exact.gradients.values()].map((t) => norm(t.data)));
+  let [count, still] = [0, 0];
+  const moved = new Map(
+    [...exact.gradients].map(([path, { data }]) => {
+      const moves = Array.from(data, (g) => Math.abs(g) > whole);
+      count += moves.length;
+      still += moves.filter((yes) => !yes).length;
+      return [path, moves];
+    }),
+  );
   return {
-    logits,
-    gradients: worstOf(found.gradients, exact.gradients, [], floor),
-    parameters: worstOf(found.parameters, exact.parameters, still, 0),
+    logits: largest(difference(found.logits.data, exact.logits.data)) / largest(exact.logits.data),
+    gradients: worstOf(found.gradients, exact.gradients, whole),
+    parameters: worstOf(only(found.parameters, moved), only(exact.parameters, moved), 0),
     losses: Math.max(...exact.losses.map((loss, i) => Math.abs(found.losses[i] - loss) / Math.abs(loss))),
-    still,
+    still: still / count,
   };
+}
+
+/** The entries that are to be compared; all others 0. */
+function only(
+  tensors: ReadonlyMap<string, HostTensor>,
+  chosen: ReadonlyMap<string, readonly boolean[]>,
+): ReadonlyMap<string, HostTensor> {
+  return new Map(
+    [...tensors].map(([path, tensor]) => [
+      path,
+      { ...tensor, data: tensor.data.map((x, i) => (chosen.get(path)?.[i] === false ? 0 : x)) },
+    ]),
+  );
 }
 
 function worstOf(
   found: ReadonlyMap<string, HostTensor>,
   exact: ReadonlyMap<string, HostTensor>,
-  without: readonly string[],
-  floor: number,
-) {
+  least: number,
+): Worst {
   if (found.size !== exact.size) throw new Error(`${found.size} tensors, expected ${exact.size}`);
-  let worst = { worst: "", distance: 0 };
+  let worst: Worst = { path: "", distance: 0 };
   for (const [path, { data }] of exact) {
-    if (without.includes(path)) continue;
     const other = found.get(path);
     if (other === undefined) throw new Error(`no tensor ${path}`);
-    const size = Math.max(norm(data), floor);
+    const size = Math.max(norm(data), least);
     const apart = size === 0 ? norm(other.data) : norm(difference(other.data, data)) / size;
     // NaN is never near.
-    if (!(apart <= worst.distance)) worst = { worst: path, distance: apart };
+    if (!(apart <= worst.distance)) worst = { path, distance: apart };
   }
   return worst;
 }
