@@ -134,9 +134,12 @@ export const runRows = {
   "engine-missing": {
     code: "LIPS0701",
     severity: "error",
-    message: (p: { engine: string; reason: string }) => `The engine ${p.engine} can't be loaded: ${p.reason}`,
-    help: (p: { engine: string }) =>
-      `install it again (npm install ${p.engine}), or choose another with --engine`,
+    message: (p: { engine: string; reason: string; install?: string }) =>
+      `The engine ${p.engine} can't be loaded: ${p.reason}`,
+    help: (p: { engine: string; install?: string }) =>
+      p.install === undefined
+        ? `install it again (npm install ${p.engine}), or choose another with --engine`
+        : `install what it needs (${p.install}), or choose another with --engine`,
   },
   "unknown-engine": {
     code: "LIPS0702",

@@ -6,12 +6,20 @@ import { openOrtNode } from "./onnxruntime-node.ts";
 import { openOrtWeb } from "./onnxruntime-web.ts";
 import type { EngineOptions } from "./options.ts";
 import { openReference } from "./reference.ts";
+import { openAnyTfjs, openTfjs } from "./tfjs.ts";
+import { backends } from "./tfjs-backends.ts";
 
-const openers = {
+type Opener = (options: EngineOptions) => Promise<Result<Engine>>;
+
+const openers: Readonly<Record<string, Opener>> = {
   "onnxruntime-node": openOrtNode,
   "onnxruntime-web": openOrtWeb,
+  tfjs: openAnyTfjs,
+  ...Object.fromEntries(
+    backends.map((backend) => [backend.engine, (options: EngineOptions) => openTfjs(backend, options)]),
+  ),
   reference: openReference,
-} as const satisfies Record<string, (options: EngineOptions) => Promise<Result<Engine>>>;
+};
 
 export const engineNames = Object.keys(openers);
 
@@ -32,7 +40,7 @@ export type EngineChoice =
 export async function openEngine(request: EngineRequest = {}): Promise<EngineChoice> {
   const { engine, ...options } = request;
   if (engine !== undefined) {
-    if (!isKnown(engine)) {
+    if (!Object.hasOwn(openers, engine)) {
       return {
         ok: false,
         problem: diagnostic("unknown-engine", null, { found: engine, known: engineNames }),
@@ -52,10 +60,6 @@ export async function openEngine(request: EngineRequest = {}): Promise<EngineCho
       reason: first.problem.message,
     }),
   ]);
-}
-
-function isKnown(name: string): name is keyof typeof openers {
-  return Object.hasOwn(openers, name);
 }
 
 function withNotes(opened: Result<Engine>, notes: readonly Diagnostic[]): EngineChoice {

@@ -10,7 +10,7 @@ import { fuseBias, fuseProduct } from "./fuse/gemm.ts";
 import { modelOutputName } from "./names.ts";
 import { fusePads } from "./fuse/pads.ts";
 import { encodeModel, type OnnxModel, type OnnxTensor, type OnnxValue } from "./proto.ts";
-import { relaxBroadcasts } from "./relax.ts";
+import { relaxBroadcasts } from "../relax.ts";
 
 export interface OnnxOptions {
   /** Inputs that become part of the file, by name; all others stay inputs. */

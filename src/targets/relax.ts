@@ -2,7 +2,7 @@
  * Operands of elementwise nodes as small as numpy's broadcasting allows: no `broadcast` before an addition, and a
  * filled constant as one number. Saves a pass over memory for each.
  */
-import type { Dims, Graph, GraphNode, Op } from "../../graph/graph.ts";
+import type { Dims, Graph, GraphNode, Op } from "../graph/graph.ts";
 
 const elementwise: ReadonlySet<Op> = new Set<Op>([
   "add",

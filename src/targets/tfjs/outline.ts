@@ -1,0 +1,377 @@
+/** A program as functions: one for each kind of block, and a main function that calls them in order. */
+import type { Graph, GraphNode } from "../../graph/graph.ts";
+import { renderRegion, type Around, type Rendered } from "./blocks.ts";
+import { constantName } from "./constants.ts";
+import { camel, nameOf, Naming } from "./names.ts";
+import { literal, operandsOf, type Program, type Value } from "./program.ts";
+import { itemsOf, withOwnSquares, type Item, type Scope } from "./regions.ts";
+import { declaration, disposal, readsOf, stepsOf, type Names, type Step } from "./statements.ts";
+import { translate } from "./translate.ts";
+
+/** Lines of the spec that a layer (by its path) was made from. */
+export type Notes = (path: string) => readonly string[];
+
+export interface FunctionText {
+  readonly name: string;
+  readonly scope: Scope;
+  /** Parameters after (run, at). */
+  readonly parameters: readonly { readonly name: string; readonly type: string }[];
+  readonly body: readonly string[];
+  readonly callees: ReadonlySet<string>;
+}
+
+export interface Outline {
+  readonly functions: readonly FunctionText[];
+  /** The body of the main function, which takes `run`. */
+  readonly main: readonly string[];
+  readonly constants: ReadonlyMap<string, Value>;
+  /** Functions of support/ that are called. */
+  readonly callees: ReadonlySet<string>;
+}
+
+/** Names of functions that are taken already, so that two programs can stand in one file. */
+export function outline(graph: Graph, notes: Notes, naming = new Naming()): Outline {
+  return new Outliner(withOwnSquares(translate(graph)), notes, naming).outline();
+}
+
+/** Inputs whose memory a program takes over: state that goes out again under the same name. */
+export function consumedInputs(graph: Graph): Set<string> {
+  const outputs = new Set(graph.outputs.map((o) => o.name));
+  return new Set(
+    graph.nodes.flatMap((node) => {
+      const name = node.op === "input" ? (node as GraphNode<"input">).attributes.name : null;
+      return name !== null && outputs.has(name) ? [name] : [];
+    }),
+  );
+}
+
+interface Region {
+  readonly scope: Scope;
+  readonly values: Value[];
+  rendered: Rendered;
+}
+
+interface Kind {
+  readonly name: string;
+  readonly numbers: readonly (readonly number[])[];
+  readonly members: Region[];
+}
+
+class Outliner implements Names {
+  private readonly program: Program;
+  private readonly notes: Notes;
+  private readonly functionNames: Naming;
+  private readonly naming = new Naming(["given", "next"]);
+  private readonly items: readonly Item[];
+  /** The statements of the main function, by their value. */
+  private readonly steps: ReadonlyMap<Value, Step>;
+  /** Index of the last item that reads a value. */
+  private readonly lastReader = new Map<Value, number>();
+  private readonly outputs = new Map<Value, string[]>();
+  private readonly consumed: ReadonlySet<string>;
+  private readonly gradients = new Map<Value, string>();
+  private readonly constants = new Map<string, Value>();
+  private readonly constantNames = new Map<Value, string>();
+  private readonly callees = new Set<string>();
+  /** Returned by the function of an earlier region: its item, and the name. */
+  private readonly returned = new Map<Value, { readonly item: number; readonly name: string }>();
+  private readonly reads = new Map<Value, string>();
+  private readonly mainLines: string[] = [];
+
+  constructor(program: Program, notes: Notes, functionNames: Naming) {
+    this.program = program;
+    this.notes = notes;
+    this.functionNames = functionNames;
+    this.items = itemsOf(program);
+    for (const { name, value } of program.outputs) {
+      const before = this.outputs.get(value);
+      if (before) before.push(name);
+      else this.outputs.set(value, [name]);
+    }
+    const names = new Set(program.outputs.map((o) => o.name));
+    this.consumed = new Set(
+      program.values.flatMap((v) => (v.kind === "input" && names.has(v.callee) ? [v.callee] : [])),
+    );
+    this.steps = this.mainSteps();
+    this.items.forEach((item, at) => {
+      for (const used of this.readsAt(item)) this.lastReader.set(used, at);
+    });
+    this.findGradients();
+  }
+
+  outline(): Outline {
+    const regions = new Map<number, Region>();
+    this.items.forEach((item, at) => {
+      if (item.kind !== "region") return;
+      const rendered = renderRegion(item.scope, item.values, this.around(at, item.scope));
+      for (const r of rendered.returns) this.returned.set(r.value, { item: at, name: r.name });
+      for (const callee of rendered.callees) this.callees.add(callee);
+      regions.set(at, { scope: item.scope, values: item.values, rendered });
+    });
+    const kinds = this.kindsOf([...regions.values()]);
+    const functions = kinds.map((kind) => this.functionText(kind));
+    this.writeMain(regions, new Map(kinds.flatMap((kind) => kind.members.map((m) => [m, kind] as const))));
+    return { functions, main: this.mainLines, constants: this.constants, callees: this.callees };
+  }
+
+  private mainSteps(): Map<Value, Step> {
+    const plain: Value[] = [];
+    const outside = new Set(this.outputs.keys());
+    for (const item of this.items) {
+      if (item.kind === "value") plain.push(item.value);
+      else for (const value of item.values) for (const used of operandsOf(value)) outside.add(used);
+    }
+    return new Map(stepsOf(plain, outside).map((step) => [step.value, step]));
+  }
+
+  /** What an item reads; a value that stands inside of another's statement is read where that stands. */
+  private readsAt(item: Item): Value[] {
+    if (item.kind === "region") return item.values.flatMap(operandsOf);
+    const step = this.steps.get(item.value);
+    return step ? readsOf(step) : [];
+  }
+
+  /** The gradient of a weight: the one tensor of the backward pass that its update reads. */
+  private findGradients(): void {
+    for (const item of this.items) {
+      if (item.kind !== "region" || item.scope.kind !== "update") continue;
+      const own = new Set(item.values);
+      const read = new Set(item.values.flatMap(operandsOf).filter((v) => !own.has(v) && v.kind === "call"));
+      const backward = [...read].filter((v) => v.origin.startsWith("~"));
+      if (backward.length !== 1 || this.gradients.has(backward[0])) continue;
+      if ([...this.gradients.values()].includes(item.scope.at)) continue;
+      this.gradients.set(backward[0], item.scope.at);
+    }
+  }
+
+  private around(at: number, scope: Scope): Around {
+    return {
+      outputs: (value) => this.outputs.get(value) ?? [],
+      usedOutside: (value) => (this.lastReader.get(value) ?? -1) > at,
+      gradientOf: (value) => this.gradients.get(value),
+      keptBy: (value) => {
+        const found = this.returned.get(value);
+        if (found === undefined) return undefined;
+        const from = this.items[found.item];
+        const same = from.kind === "region" && from.scope.kind === "forward" && from.scope.at === scope.at;
+        return scope.kind === "backward" && same && this.keptItem(scope) === found.item ? found.name : undefined;
+      },
+      endsHere: (value) =>
+        this.lastReader.get(value) === at &&
+        (value.kind === "input" ? this.consumed.has(value.callee) : !this.outputs.has(value)),
+      constant: (value) => this.constant(value),
+      note: (origin) => this.notes(origin.startsWith("~") ? origin.slice(1) : origin),
+    };
+  }
+
+  /** The forward region of a block that keeps values for its backward pass: the first that returns several. */
+  private keptItem(scope: Scope): number {
+    return this.items.findIndex(
+      (item) => item.kind === "region" && item.scope.kind === "forward" && item.scope.at === scope.at,
+    );
+  }
+
+  private constant(value: Value): string {
+    const known = this.constantNames.get(value);
+    if (known !== undefined) return known;
+    const name = constantName(value, (n) => this.constants.has(n));
+    this.constants.set(name, value);
+    this.constantNames.set(value, name);
+    return name;
+  }
+
+  private kindsOf(regions: readonly Region[]): Kind[] {
+    const byKey = new Map<string, Region[]>();
+    for (const region of regions) {
+      const { key, returns, usesKept } = region.rendered;
+      const full = `${key}\n${returns.map((r) => r.name).join()}\n${usesKept}`;
+      const before = byKey.get(full);
+      if (before) before.push(region);
+      else byKey.set(full, [region]);
+    }
+    return [...byKey.values()].map((members) => {
+      const { scope, rendered } = members[0];
+      const numbers = rendered.numbers.map((_, i) => members.map((m) => m.rendered.numbers[i]));
+      return { name: this.functionNames.unique(functionName(scope)), numbers, members };
+    });
+  }
+
+  /** Places of numbers that differ between the members of a kind; equal columns share a parameter. */
+  private variable(kind: Kind): { readonly names: ReadonlyMap<number, string>; readonly first: number[] } {
+    const names = new Map<number, string>();
+    const first: number[] = [];
+    const known = new Map<string, string>();
+    kind.numbers.forEach((column, place) => {
+      if (column.every((x) => Object.is(x, column[0]))) return;
+      const key = column.map(literal).join();
+      let name = known.get(key);
+      if (name === undefined) {
+        name = known.size === 0 ? "amount" : `amount${known.size + 1}`;
+        known.set(key, name);
+        first.push(place);
+      }
+      names.set(place, name);
+    });
+    return { names, first };
+  }
+
+  private functionText(kind: Kind): FunctionText {
+    const [{ scope, rendered }] = kind.members;
+    const { names, first } = this.variable(kind);
+    const kept = rendered.usesKept ? [{ name: "kept", type: this.keptType(kind) }] : [];
+    return {
+      name: kind.name,
+      scope,
+      parameters: [
+        ...kept,
+        ...rendered.parameters.map((name) => ({ name, type: "tf.Tensor" })),
+        ...first.map((place) => ({ name: names.get(place) ?? "", type: "number" })),
+      ],
+      body: rendered.body((place) => names.get(place) ?? literal(kind.numbers[place][0])),
+      callees: rendered.callees,
+    };
+  }
+
+  private keptTypes = new Map<string, string>();
+  private keptType(kind: Kind): string {
+    return this.keptTypes.get(kind.members[0].scope.at) ?? "Kept";
+  }
+
+  // The main function.
+
+  private writeMain(regions: ReadonlyMap<number, Region>, kinds: ReadonlyMap<Region, Kind>): void {
+    let origin: string | null = null;
+    this.items.forEach((item, at) => {
+      if (item.kind === "value") {
+        const step = this.steps.get(item.value);
+        if (step === undefined) return;
+        origin = this.heading(item.value.origin, origin);
+        this.statement(step);
+        this.dispose(readsOf(step), at);
+      } else {
+        const region = regions.get(at);
+        const kind = region && kinds.get(region);
+        if (region === undefined || kind === undefined) throw new Error("a region has no function");
+        origin = this.heading(`${item.scope.kind === "backward" ? "~" : ""}${item.scope.at}`, origin);
+        this.callOf(region, kind, at);
+        const inside = new Set(region.values);
+        const seen = new Set(region.values.flatMap(operandsOf).filter((v) => !inside.has(v)));
+        this.dispose([...seen].filter((v) => !this.disposedInside(v, item.scope)), at);
+      }
+    });
+    for (const [value, names] of this.outputs) {
+      if (value.kind !== "call") this.mainLines.push(...names.map((n) => `  run.next[${literal(n)}] = tf.clone(${this.read(value)});`));
+      if (value.kind === "input" && this.consumed.has(value.callee) && !this.lastReader.has(value))
+        this.mainLines.push(`  ${this.read(value)}.dispose();`);
+    }
+  }
+
+  private heading(origin: string, before: string | null): string {
+    if (origin === before) return origin;
+    const notes = this.notes(origin.startsWith("~") ? origin.slice(1) : origin);
+    if (notes.length > 0) {
+      if (this.mainLines.length > 0) this.mainLines.push("");
+      this.mainLines.push(...notes.map((n) => `  // ${n}`));
+    }
+    return origin;
+  }
+
+  private statement(step: Step): void {
+    const { value } = step;
+    const users = this.program.values.filter((v) => operandsOf(v).includes(value));
+    const name = this.naming.unique(nameOf(value, users.every((user) => user.origin !== value.origin)));
+    this.reads.set(value, name);
+    this.mainLines.push(declaration(name, step, this, 2));
+    const weight = this.gradients.get(value);
+    if (weight !== undefined) this.mainLines.push(`  run.gradient[${literal(weight)}] = ${name};`);
+    (this.outputs.get(value) ?? []).forEach((output, i) => {
+      this.mainLines.push(`  run.next[${literal(output)}] = ${i === 0 ? name : `tf.clone(${name})`};`);
+    });
+  }
+
+  private callOf(region: Region, kind: Kind, at: number): void {
+    const { scope, rendered } = region;
+    const { first } = this.variable(kind);
+    const args = [
+      "run",
+      literal(scope.at),
+      ...(rendered.usesKept ? [this.keptVariable(this.keptItem(scope))] : []),
+      ...rendered.given.map((v) => this.read(v)),
+      ...first.map((place) => literal(rendered.numbers[place])),
+    ];
+    const call = `${kind.name}(${args.join(", ")});`;
+    if (rendered.returns.length === 0) this.mainLines.push(`  ${call}`);
+    else this.mainLines.push(`  const ${this.keptVariable(at)} = ${call}`);
+  }
+
+  private keptNames = new Map<number, string>();
+  private keptVariable(at: number): string {
+    const known = this.keptNames.get(at);
+    if (known !== undefined) return known;
+    const item = this.items[at];
+    const scope = item.kind === "region" ? item.scope : { kind: "main", at: "" };
+    const name = this.naming.unique(camel(scope.kind === "backward" ? "d" : "", scope.at));
+    this.keptNames.set(at, name);
+    return name;
+  }
+
+  private disposedInside(value: Value, scope: Scope): boolean {
+    const around = this.around(this.lastReader.get(value) ?? -1, scope);
+    if (!around.endsHere(value)) return false;
+    if (value.kind === "input") {
+      const path = value.callee.slice(value.callee.indexOf("/") + 1);
+      return path === scope.at || path.startsWith(`${scope.at}.`);
+    }
+    if (scope.kind === "update") return this.gradients.get(value) === scope.at;
+    return around.keptBy(value) !== undefined;
+  }
+
+  private dispose(reads: readonly Value[], at: number): void {
+    const dead = reads.filter((value) => {
+      if (this.lastReader.get(value) !== at || value.kind === "constant" || this.outputs.has(value)) return false;
+      return value.kind !== "input" || this.consumed.has(value.callee);
+    });
+    if (dead.length > 0) this.mainLines.push(disposal(dead.map((v) => this.read(v)), 2));
+  }
+
+  read(value: Value): string {
+    const known = this.reads.get(value);
+    if (known !== undefined) return known;
+    if (value.kind === "constant") return `run.constants.${this.constant(value)}`;
+    if (value.kind === "input") return `run.given[${literal(value.callee)}]`;
+    const weight = this.gradients.get(value);
+    const returned = this.returned.get(value);
+    if (returned !== undefined) {
+      const item = this.items[returned.item];
+      const variable = this.keptVariable(returned.item);
+      const several = item.kind === "region" && this.countReturned(returned.item) > 1;
+      return several ? `${variable}.${returned.name}` : variable;
+    }
+    if (weight !== undefined) return `run.gradient[${literal(weight)}]`;
+    const [output] = this.outputs.get(value) ?? [];
+    if (output !== undefined) return `run.next[${literal(output)}]`;
+    throw new Error(`a value of ${value.origin} (${value.callee}) is read before it is made`);
+  }
+
+  private countReturned(item: number): number {
+    return [...this.returned.values()].filter((r) => r.item === item).length;
+  }
+
+  declare(): string {
+    throw new Error("names are declared by statement()");
+  }
+  number(value: Value, at: number): string {
+    const arg = value.args[at];
+    return arg.kind === "number" ? literal(arg.number) : "";
+  }
+  call(callee: string): void {
+    this.callees.add(callee);
+  }
+}
+
+function functionName(scope: Scope): string {
+  if (scope.kind === "update") return "update";
+  const named = scope.at.split(".").filter((part) => !/^\d+$/.test(part));
+  const name = camel(named[named.length - 1] ?? "block");
+  return scope.kind === "backward" ? `${name}Backward` : name;
+}

@@ -1,0 +1,68 @@
+/** What TensorFlow.js lacks, or does slowly or inexactly on one of its backends. Embedded in generated files. */
+import * as tf from "@tensorflow/tfjs-core";
+
+/** On WebAssembly other calls are fast than elsewhere. */
+export function onWasm(): boolean {
+  return tf.getBackend() === "wasm";
+}
+
+/** x[start:end:step] on every axis. */
+export function slice(x: tf.Tensor, start: number[], end: number[], step: number[]): tf.Tensor {
+  const size = end.map((e, axis) => e - start[axis]);
+  const plain = step.every((s) => s === 1);
+  // A slice on WebAssembly first copies all of x; a strided one does not, but it always gives float32.
+  if (plain && !(onWasm() && x.dtype === "float32")) return tf.slice(x, start, size);
+  if (x.dtype === "float32") return tf.stridedSlice(x, start, end, step);
+  return tf.tidy(() => tf.cast(tf.stridedSlice(tf.cast(x, "float32"), start, end, step), x.dtype));
+}
+
+/**
+ * Sums over axes that are side by side or not; they stay as length 1. On WebAssembly a sum is one float32 that is added
+ * to, so long ones are cut in two: the sum of √n sums of √n entries.
+ */
+export function sumOver(x: tf.Tensor, axes: number[]): tf.Tensor {
+  return tf.tidy(() => {
+    let sum = x;
+    for (let end = axes.length; end > 0;) {
+      let start = end - 1;
+      while (start > 0 && axes[start - 1] === axes[start] - 1) start--;
+      sum = sumOverRange(sum, axes[start], axes[end - 1] + 1);
+      end = start;
+    }
+    return sum;
+  });
+}
+
+function sumOverRange(x: tf.Tensor, from: number, to: number): tf.Tensor {
+  const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
+  const [outer, n, inner] = [x.shape.slice(0, from), x.shape.slice(from, to), x.shape.slice(to)].map(size);
+  const kept = x.shape.map((length, axis) => (axis >= from && axis < to ? 1 : length));
+  const parts = onWasm() && n > 1024 ? largestDivisor(n, Math.sqrt(n)) : 1;
+  if (parts > 1) {
+    const some = sumMiddle(tf.reshape(x, [outer, n / parts, parts * inner]));
+    return tf.reshape(sumMiddle(tf.reshape(some, [outer, parts, inner])), kept);
+  }
+  return tf.reshape(sumMiddle(tf.reshape(x, [outer, n, inner])), kept);
+}
+
+/** [outer, n, inner] → [outer, 1, inner] */
+function sumMiddle(x: tf.Tensor): tf.Tensor {
+  const [outer, n, inner] = x.shape;
+  if (outer === 1 && inner >= 192 && onWasm()) return tf.matMul(tf.ones([1, n]), tf.reshape(x, [n, inner]));
+  return tf.sum(x, 1, true);
+}
+
+/** The largest divisor of n up to `most`. */
+function largestDivisor(n: number, most: number): number {
+  let divisor = Math.floor(most);
+  while (n % divisor !== 0) divisor--;
+  return divisor;
+}
+
+/** A [size, columns] matrix of zeros with rows [n, columns] added where indices [n] say. */
+export function addRows(indices: tf.Tensor, rows: tf.Tensor, size: number): tf.Tensor {
+  return tf.tidy(() => {
+    const where = tf.reshape(indices, [indices.size, 1]);
+    return tf.scatterND(where, rows, [size, rows.shape[1] ?? 1]);
+  });
+}
