@@ -43,7 +43,10 @@ export function addRunCommands(program: Command, set: () => Option): void {
   const withEngine = (command: Command): Command =>
     command
       .option("--model <name>", "the model, where the file has several")
-      .option("--engine <name>", "onnxruntime-node, onnxruntime-web or reference (float64, slow)")
+      .option(
+        "--engine <name>",
+        "onnxruntime-node, onnxruntime-web, tfjs (or tfjs-node-gpu, tfjs-node, tfjs-webgpu, tfjs-wasm, tfjs-cpu), reference",
+      )
       .addOption(new Option("--device <device>", "where onnxruntime runs").choices(["cpu", "webgpu", "cuda"]))
       .option("--threads <n>", "threads of the CPU", threads)
       .addOption(set());

@@ -40,7 +40,8 @@ test("an unknown engine is named with those that there are", async () => {
   expect(choice.ok).toBe(false);
   if (!choice.ok) {
     expect(choice.problem.code).toBe("LIPS0702");
-    expect(choice.problem.help).toContain("onnxruntime-node, onnxruntime-web, reference");
+    for (const known of ["onnxruntime-node", "onnxruntime-web", "tfjs-node-gpu", "tfjs-wasm", "reference"])
+      expect(choice.problem.help).toContain(known);
   }
 });
 
@@ -67,7 +68,7 @@ test("the default engine is onnxruntime-node on the CPU", async () => {
   expect(choice.ok && choice.value.version).toMatch(/^\d+\.\d+\.\d+/);
 });
 
-test.each(["onnxruntime-node", "onnxruntime-web", "reference"])(
+test.each(["onnxruntime-node", "onnxruntime-web", "tfjs-wasm", "tfjs-cpu", "reference"])(
   "%s carries state from run to run",
   async (engine) => {
     const choice = await openEngine({ engine });

@@ -2,25 +2,20 @@
 import type * as Tf from "@tensorflow/tfjs-core";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Graph } from "../../graph/graph.ts";
+import type { Run, Tensors } from "../../targets/tfjs/support/run.ts";
 import type { Engine, HostTensor, Session, SessionOptions } from "../engine.ts";
 import { bad, good, type Result } from "../result.ts";
 import { carriedValues, inputsOf, outputsOf, zerosOf } from "./carried.ts";
 import { reasonOf, type EngineOptions } from "./options.ts";
 import { backends, type Backend } from "./tfjs-backends.ts";
 
-type Tensors = Record<string, Tf.Tensor>;
-
-interface Run {
-  readonly given: Tensors;
-  readonly constants: Tensors;
-  readonly gradient: Tensors;
-  readonly next: Tensors;
-}
-
 const types = { f32: "float32", i32: "int32", bool: "bool" } as const;
 
 /** Opens one backend; it is asserted to be the one that runs, for TensorFlow.js keeps another without a word. */
-export async function openTfjs(backend: Backend, { device = "cpu" }: EngineOptions = {}): Promise<Result<Engine>> {
+export async function openTfjs(
+  backend: Backend,
+  { device = "cpu" }: EngineOptions = {},
+): Promise<Result<Engine>> {
   const { engine } = backend;
   if (device !== "cpu") {
     const reason = "--device is for ONNX Runtime; TensorFlow.js has an engine for each device";
@@ -37,7 +32,7 @@ export async function openTfjs(backend: Backend, { device = "cpu" }: EngineOptio
     await tf.setBackend(backend.name);
     await tf.ready();
   } catch (error) {
-    return missing(reasonOf(error));
+    return missing(reasonOf(error).replace(/ imported from .*$/, ""));
   }
   if (tf.getBackend() !== backend.name) return missing(`its backend ${backend.name} does not start`);
   const found = backend.device(tf);
@@ -127,7 +122,11 @@ async function tfjsSession(
       for (const { name } of wanted) if (!consumed.has(name)) given[name].dispose();
       const outputs: Record<string, HostTensor> = {};
       for (const { name, node } of results) {
-        outputs[name] = { dtype: node.dtype, dims: node.shape, data: await download(run.next[name], node.dtype) };
+        outputs[name] = {
+          dtype: node.dtype,
+          dims: node.shape,
+          data: await download(run.next[name], node.dtype),
+        };
         run.next[name].dispose();
       }
       return outputs;

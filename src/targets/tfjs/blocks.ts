@@ -2,7 +2,7 @@
  * Regions as functions. Blocks that do the same become one function that is called with different tensors: its text, with
  * names made from the paths inside of the block, is what makes them equal. Numbers that differ become parameters.
  */
-import { nameOf, Naming } from "./names.ts";
+import { camel, nameOf, Naming, wordOf } from "./names.ts";
 import { literal, operandsOf, type Value } from "./program.ts";
 import type { Scope } from "./regions.ts";
 import { declaration, disposal, readsOf, stepsOf, type Names, type Step } from "./statements.ts";
@@ -105,14 +105,21 @@ class Writer implements Names {
       }
       body.push(...this.statement(step, outside));
       const dead = readsOf(step).filter((read) => last.get(read) === at && this.mayDispose(read, outside));
-      if (dead.length > 0) body.push(disposal(dead.map((v) => this.read(v)), 2));
+      if (dead.length > 0)
+        body.push(
+          disposal(
+            dead.map((v) => this.read(v)),
+            2,
+          ),
+        );
     });
     return [...this.header, ...this.accessor(), ...body, ...this.ending()];
   }
 
   private accessor(): string[] {
     if (!this.usesWeights) return [];
-    return ["  const w = (name: string) => run.given[`param/${at}.${name}`];"];
+    this.callees.add("weightsOf");
+    return ["  const w = weightsOf(run, at);"];
   }
 
   private statement(step: Step, outside: ReadonlySet<Value>): string[] {
@@ -144,7 +151,8 @@ class Writer implements Names {
   private mayDispose(value: Value, outside: ReadonlySet<Value>): boolean {
     if (value.kind === "constant") return false;
     if (this.own.has(value)) return !outside.has(value);
-    const kept = this.around.keptBy(value) !== undefined || this.isOwnInput(value) || this.isOwnGradient(value);
+    const kept =
+      this.around.keptBy(value) !== undefined || this.isOwnInput(value) || this.isOwnGradient(value);
     return kept && this.around.endsHere(value);
   }
 
@@ -221,9 +229,19 @@ class Writer implements Names {
   declare(value: Value): string {
     const users = this.values.filter((v) => operandsOf(v).includes(value));
     const final = users.every((user) => user.origin !== value.origin);
-    const name = this.naming.unique(nameOf(value, final));
+    const name = this.naming.unique(
+      this.scope.kind === "update" ? this.updateName(value) : nameOf(value, final),
+    );
     this.local.set(value, name);
     return name;
+  }
+
+  /** After the slot that it goes to, or after what it is. */
+  private updateName(value: Value): string {
+    const [output] = this.around.outputs(value);
+    if (output === undefined) return wordOf(value);
+    const slot = output.slice(0, output.indexOf("/"));
+    return camel("next", slot === "param" ? "parameter" : slot);
   }
 
   number(value: Value, at: number): string {

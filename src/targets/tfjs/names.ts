@@ -1,5 +1,6 @@
 /** Names that a person would give: after the layer, and after what a call does where a layer has several. */
 import type { Value } from "./program.ts";
+import { supportNames } from "./support/names.ts";
 
 /** What a call does, in a word. */
 const words: Readonly<Record<string, string>> = {
@@ -27,17 +28,24 @@ const words: Readonly<Record<string, string>> = {
   convolveGradKernel: "kernel",
 };
 
-const reserved = new Set(
-  (
+const reserved = new Set([
+  ...supportNames,
+  ...(
     "break case catch class const continue debugger default delete do else enum export extends false finally for " +
     "function if import in instanceof new null return super switch this throw true try typeof var void while with " +
-    "let static yield await async of at run w tf path kept gradient parameter arguments eval"
+    "let static yield await async of at run w tf path kept gradient parameter m v arguments eval"
   ).split(" "),
-);
+]);
+
+export function wordOf(value: Value): string {
+  return words[value.callee] ?? value.callee.replace(/^tf\./, "");
+}
 
 export function camel(...parts: readonly string[]): string {
   const text = parts.flatMap((part) => part.split(/[^A-Za-z0-9]+/)).filter((part) => part !== "");
-  const joined = text.map((part, i) => (i === 0 ? part[0].toLowerCase() : part[0].toUpperCase()) + part.slice(1));
+  const joined = text.map(
+    (part, i) => (i === 0 ? part[0].toLowerCase() : part[0].toUpperCase()) + part.slice(1),
+  );
   const name = joined.join("");
   return name === "" || /^\d/.test(name) ? `x${name}` : name;
 }
@@ -70,7 +78,7 @@ export function nameOf(value: Value, final: boolean): string {
   const backward = value.origin.startsWith("~");
   const path = (backward ? value.origin.slice(1) : value.origin).split(/[./]/);
   const layer = path.filter((part) => !/^\d+$/.test(part)).pop() ?? "";
-  const word = final ? "" : (words[value.callee] ?? value.callee.replace(/^tf\./, ""));
+  const word = final ? "" : wordOf(value);
   const same = camel(layer).replace(/\d+$/, "") === word;
   const base = camel(layer, same ? "" : word);
   return backward ? camel("d", base) : base;

@@ -61,7 +61,7 @@ class Outliner implements Names {
   private readonly program: Program;
   private readonly notes: Notes;
   private readonly functionNames: Naming;
-  private readonly naming = new Naming(["given", "next"]);
+  private naming = new Naming();
   private readonly items: readonly Item[];
   /** The statements of the main function, by their value. */
   private readonly steps: ReadonlyMap<Value, Step>;
@@ -109,6 +109,8 @@ class Outliner implements Names {
       regions.set(at, { scope: item.scope, values: item.values, rendered });
     });
     const kinds = this.kindsOf([...regions.values()]);
+    // Variables of the main function don't hide functions.
+    this.naming = new Naming(kinds.map((kind) => kind.name));
     const functions = kinds.map((kind) => this.functionText(kind));
     this.writeMain(regions, new Map(kinds.flatMap((kind) => kind.members.map((m) => [m, kind] as const))));
     return { functions, main: this.mainLines, constants: this.constants, callees: this.callees };
@@ -154,7 +156,9 @@ class Outliner implements Names {
         if (found === undefined) return undefined;
         const from = this.items[found.item];
         const same = from.kind === "region" && from.scope.kind === "forward" && from.scope.at === scope.at;
-        return scope.kind === "backward" && same && this.keptItem(scope) === found.item ? found.name : undefined;
+        return scope.kind === "backward" && same && this.keptItem(scope) === found.item
+          ? found.name
+          : undefined;
       },
       endsHere: (value) =>
         this.lastReader.get(value) === at &&
@@ -256,11 +260,17 @@ class Outliner implements Names {
         this.callOf(region, kind, at);
         const inside = new Set(region.values);
         const seen = new Set(region.values.flatMap(operandsOf).filter((v) => !inside.has(v)));
-        this.dispose([...seen].filter((v) => !this.disposedInside(v, item.scope)), at);
+        this.dispose(
+          [...seen].filter((v) => !this.disposedInside(v, item.scope)),
+          at,
+        );
       }
     });
     for (const [value, names] of this.outputs) {
-      if (value.kind !== "call") this.mainLines.push(...names.map((n) => `  run.next[${literal(n)}] = tf.clone(${this.read(value)});`));
+      if (value.kind !== "call")
+        this.mainLines.push(
+          ...names.map((n) => `  run.next[${literal(n)}] = tf.clone(${this.read(value)});`),
+        );
       if (value.kind === "input" && this.consumed.has(value.callee) && !this.lastReader.has(value))
         this.mainLines.push(`  ${this.read(value)}.dispose();`);
     }
@@ -279,7 +289,12 @@ class Outliner implements Names {
   private statement(step: Step): void {
     const { value } = step;
     const users = this.program.values.filter((v) => operandsOf(v).includes(value));
-    const name = this.naming.unique(nameOf(value, users.every((user) => user.origin !== value.origin)));
+    const name = this.naming.unique(
+      nameOf(
+        value,
+        users.every((user) => user.origin !== value.origin),
+      ),
+    );
     this.reads.set(value, name);
     this.mainLines.push(declaration(name, step, this, 2));
     const weight = this.gradients.get(value);
@@ -328,10 +343,17 @@ class Outliner implements Names {
 
   private dispose(reads: readonly Value[], at: number): void {
     const dead = reads.filter((value) => {
-      if (this.lastReader.get(value) !== at || value.kind === "constant" || this.outputs.has(value)) return false;
+      if (this.lastReader.get(value) !== at || value.kind === "constant" || this.outputs.has(value))
+        return false;
       return value.kind !== "input" || this.consumed.has(value.callee);
     });
-    if (dead.length > 0) this.mainLines.push(disposal(dead.map((v) => this.read(v)), 2));
+    if (dead.length > 0)
+      this.mainLines.push(
+        disposal(
+          dead.map((v) => this.read(v)),
+          2,
+        ),
+      );
   }
 
   read(value: Value): string {

@@ -80,6 +80,15 @@ export class Emitter {
   reshape(x: Value, shape: Dims): Value {
     const from = x.callee === "tf.reshape" ? operand(x, 0) : x;
     if (sameShape(from.shape, shape)) return from;
+    if (from.callee === "tf.mul") {
+      // A factor comes after the reshape, so that a weight's gradient has one shape wherever it is used.
+      const [x0, factor] = from.args;
+      const single = factor.kind === "number" || (factor.kind === "value" && factor.value.shape.length === 0);
+      if (x0.kind === "value" && single) {
+        const by = factor.kind === "number" ? factor.number : factor.value;
+        return this.call("tf.mul", [this.reshape(x0.value, shape), by], shape);
+      }
+    }
     return this.call("tf.reshape", [from, text(shape)], shape, x.dtype);
   }
 

@@ -109,7 +109,11 @@ export function withOwnSquares({ name, values, outputs }: Program): Program {
     now.set(value, renewed);
     result.push(renewed);
   }
-  return liveProgram({ name, values: result, outputs: outputs.map((o) => ({ ...o, value: current(o.value) })) });
+  return liveProgram({
+    name,
+    values: result,
+    outputs: outputs.map((o) => ({ ...o, value: current(o.value) })),
+  });
 }
 
 function renew(value: Value, map: (used: Value) => Value): Value {

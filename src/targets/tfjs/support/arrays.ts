@@ -1,10 +1,7 @@
 /** What TensorFlow.js lacks, or does slowly or inexactly on one of its backends. Embedded in generated files. */
 import * as tf from "@tensorflow/tfjs-core";
-
-/** On WebAssembly other calls are fast than elsewhere. */
-export function onWasm(): boolean {
-  return tf.getBackend() === "wasm";
-}
+import { onWasm } from "./backend.ts";
+import { multiply } from "./products.ts";
 
 /** x[start:end:step] on every axis. */
 export function slice(x: tf.Tensor, start: number[], end: number[], step: number[]): tf.Tensor {
@@ -37,7 +34,7 @@ function sumOverRange(x: tf.Tensor, from: number, to: number): tf.Tensor {
   const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
   const [outer, n, inner] = [x.shape.slice(0, from), x.shape.slice(from, to), x.shape.slice(to)].map(size);
   const kept = x.shape.map((length, axis) => (axis >= from && axis < to ? 1 : length));
-  const parts = onWasm() && n > 1024 ? largestDivisor(n, Math.sqrt(n)) : 1;
+  const parts = onWasm() && n > 8192 ? largestDivisor(n, Math.sqrt(n)) : 1;
   if (parts > 1) {
     const some = sumMiddle(tf.reshape(x, [outer, n / parts, parts * inner]));
     return tf.reshape(sumMiddle(tf.reshape(some, [outer, parts, inner])), kept);
@@ -48,7 +45,7 @@ function sumOverRange(x: tf.Tensor, from: number, to: number): tf.Tensor {
 /** [outer, n, inner] → [outer, 1, inner] */
 function sumMiddle(x: tf.Tensor): tf.Tensor {
   const [outer, n, inner] = x.shape;
-  if (outer === 1 && inner >= 192 && onWasm()) return tf.matMul(tf.ones([1, n]), tf.reshape(x, [n, inner]));
+  if (outer === 1 && inner >= 192 && onWasm()) return multiply(tf.ones([1, n]), tf.reshape(x, [n, inner]));
   return tf.sum(x, 1, true);
 }
 

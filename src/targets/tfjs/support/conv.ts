@@ -70,12 +70,7 @@ export function convolveGradInput(
 }
 
 /** The gradient of the kernel: each tap is a product of what it saw with the gradient of the output. */
-export function convolveGradKernel(
-  x: tf.Tensor,
-  dy: tf.Tensor,
-  window: Window,
-  kernel: number[],
-): tf.Tensor {
+export function convolveGradKernel(x: tf.Tensor, dy: tf.Tensor, window: Window, kernel: number[]): tf.Tensor {
   return tf.tidy(() => {
     const { stride, padding, dilation, groups } = window;
     const [out, each, kh, kw] = kernel;
@@ -155,9 +150,21 @@ function spread(x: tf.Tensor, axis: number, stride: number[]): tf.Tensor {
     const [outer, inner] = [y.shape.slice(0, at), y.shape.slice(at + 1)];
     const count = inner.reduce((a, b) => a * b, 1);
     const rows = tf.reshape(y, [y.size / count, 1, count]);
-    const wide = tf.reshape(tf.pad(rows, [[0, 0], [0, s - 1], [0, 0]]), [...outer, n * s, ...inner]);
+    const wide = tf.reshape(
+      tf.pad(rows, [
+        [0, 0],
+        [0, s - 1],
+        [0, 0],
+      ]),
+      [...outer, n * s, ...inner],
+    );
     const end = wide.shape.map((length, k) => (k === at ? (n - 1) * s + 1 : length));
-    y = slice(wide, end.map(() => 0), end, end.map(() => 1));
+    y = slice(
+      wide,
+      end.map(() => 0),
+      end,
+      end.map(() => 1),
+    );
   });
   return y;
 }

@@ -2,7 +2,9 @@
 import { addRows, slice, sumOver } from "./arrays.ts";
 import { convolve, convolveGradInput, convolveGradKernel } from "./conv.ts";
 import { gelu, geluTanh } from "./gelu.ts";
+import type { SupportName } from "./names.ts";
 import { multiply, multiplyEach } from "./products.ts";
+import { weightsOf } from "./run.ts";
 
 export const support = {
   addRows,
@@ -15,4 +17,5 @@ export const support = {
   multiplyEach,
   slice,
   sumOver,
-} as const;
+  weightsOf,
+} satisfies Record<SupportName, unknown>;

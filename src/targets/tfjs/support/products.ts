@@ -1,18 +1,33 @@
 /** Matrix products. Embedded in generated files. */
 import * as tf from "@tensorflow/tfjs-core";
-import { onWasm } from "./arrays.ts";
+import { onWasm } from "./backend.ts";
+
+/** The shape under which data was the right operand of a product on WebAssembly. */
+const shapes = new WeakMap<object, string>();
+
+/**
+ * WebAssembly packs the right operand of a product once for its data, and takes what it packed whatever shape the same
+ * data has later (TensorFlow.js 4.22): wrong numbers, or memory that isn't its own. Under a second shape it gets a copy.
+ */
+function rightOperand(b: tf.Tensor): tf.Tensor {
+  const shape = `${b.shape}`;
+  const before = shapes.get(b.dataId);
+  if (before === undefined) shapes.set(b.dataId, shape);
+  return before === undefined || before === shape ? b : tf.add(b, 0);
+}
 
 /**
  * A product of two matrices, either of them transposed. WebAssembly multiplies plain matrices ten times as fast as
  * transposed ones, so there they are turned first, the smaller one where there is a choice.
  */
 export function multiply(a: tf.Tensor, b: tf.Tensor, transposeA = false, transposeB = false): tf.Tensor {
-  if (!onWasm() || (!transposeA && !transposeB)) return tf.matMul(a, b, transposeA, transposeB);
+  if (!onWasm()) return tf.matMul(a, b, transposeA, transposeB);
   return tf.tidy(() => {
     if (transposeA && !transposeB && a.size > b.size) {
-      return tf.transpose(tf.matMul(tf.transpose(b), a));
+      return tf.transpose(tf.matMul(tf.transpose(b), rightOperand(a)));
     }
-    return tf.matMul(transposeA ? tf.transpose(a) : a, transposeB ? tf.transpose(b) : b);
+    const right = transposeB ? tf.transpose(b) : rightOperand(b);
+    return tf.matMul(transposeA ? tf.transpose(a) : a, right);
   });
 }
 
