@@ -31,6 +31,23 @@ export const nasty: Readonly<Record<string, string>> = {
   let h = Attend(a, a, a, heads: 1, score: cosine(tau: 2, eps: 1/4), over: stripes(1, direction: horizontal))
   let v = Attend(b, b, b, heads: 1, score: cosine(tau: 2, eps: 1/4), over: stripes(2, direction: vertical), local: DepthwiseConv(kernel: 3))
   output y = Concat(h, v) }`,
+  "cross-shaped attention of one projection": `model M { ${policy}
+  input x: [4, 4, 4]
+  let [q, k, v] = x |> Linear(12) |> Split(3)
+  let [q1, q2] = q |> Split(2)
+  let [k1, k2] = k |> Split(2)
+  let [v1, v2] = v |> Split(2)
+  let down = Attend(q1, k1, v1, heads: 1, score: cosine(tau: 4, eps: 1/4), values: unit(eps: 1/4), over: stripes(1, vertical), local: DepthwiseConv(3))
+  let across = Attend(q2, k2, v2, heads: 2, score: cosine(tau: 4, eps: 1/4), values: unit(eps: 1/4), over: stripes(2, horizontal), local: DepthwiseConv(3))
+  output y = Concat(down, across) |> Linear(4) }`,
+  "shifted windows behind a norm": `model M { ${policy}
+  input x: [6, 6, 4] in [-1, 1]
+  let [q, k, v] = x |> LayerNorm(eps: 1/4) |> Linear(12) |> Split(3)
+  output y = x + Attend(q, k, v, heads: 2, score: dot, over: windows(3, shift: 1), position: relative) }`,
+  "a stem that overlaps, and a merging": `model M { ${policy}
+  input x: [17, 15, 2] in [0, 1]
+  output y = x |> Conv(4, kernel: 7, stride: 4, padding: 2) |> CenterNorm |> Conv(6, kernel: 3, stride: 2)
+  output z = x |> Conv(5, kernel: 3, stride: 2) |> Conv(5, kernel: 2, stride: 2, padding: 0) }`,
   "a gated unit of one matrix": `model M { ${policy}
   input x: [3, 4] in [-2, 2]
   let [a, b] = x |> Linear(8) |> Split(2)
