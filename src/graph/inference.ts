@@ -29,7 +29,7 @@ export function buildEvaluationGraph(model: Model, recipe: TrainConfig): Result<
   const builder = new Builder();
   const lowered = lowerForInference(builder, model, recipe.batch);
   if (!lowered.ok) return lowered;
-  const labels = builder.input("labels", [recipe.batch], "i32");
+  const labels = { own: builder.input("labels", [recipe.batch], "i32"), mixed: null };
   const loss = classificationLoss(builder, model, recipe, lowered.value, labels);
   if (!loss.ok) return loss;
   const outputs = [

@@ -4,6 +4,19 @@ import { bad, good, type Result } from "../diagnostics/result.ts";
 import type { Model, TrainConfig, ValueId } from "../model/model.ts";
 import type { Builder, Tensor } from "./builder.ts";
 
+/** What each sample of a batch is. */
+export interface Labels {
+  /** i32 [batch] */
+  readonly own: Tensor;
+  /** Of a batch that mixup or cutmix has mixed; null: `own` is the whole truth. */
+  readonly mixed: {
+    /** i32 [batch]: the label of the other sample. */
+    readonly other: Tensor;
+    /** f32 [batch], 0 to 1: the part of `own` in the target; the rest is `other`'s. */
+    readonly share: Tensor;
+  } | null;
+}
+
 export interface Loss {
   /** Scalar, mean over the batch. */
   readonly loss: Tensor;
@@ -18,7 +31,7 @@ export function classificationLoss(
   model: Model,
   recipe: TrainConfig,
   values: ReadonlyMap<ValueId, Tensor>,
-  labels: Tensor,
+  labels: Labels,
 ): Result<Loss> {
   const logits = values.get(model.outputs[0]?.value);
   if (!logits || logits.shape.length !== 2) {
@@ -48,21 +61,26 @@ export function classificationLoss(
 
 /**
  * Mean over the batch of −Σ q·log p, q = (1 − s)·onehot + s/classes (Szegedy et al. 2016, arXiv 1512.00567).
- * With Σ q = 1 that is log Σ exp z − Σ q·z for z = logits − max.
+ * With Σ q = 1 that is log Σ exp z − Σ q·z for z = logits − max. Of mixed samples q is
+ * share·q(own) + (1 − share)·q(other) (Zhang et al. 2018, arXiv 1710.09412; smoothed as in timm's `mixup_target`).
  */
-export function crossEntropy(builder: Builder, logits: Tensor, labels: Tensor, smoothing: number) {
+export function crossEntropy(builder: Builder, logits: Tensor, labels: Labels, smoothing: number) {
   const [batch, classes] = logits.shape;
   const top = builder.max(logits, [1], true);
   const z = builder.sub(logits, top);
   const logSum = builder.log(builder.sum(builder.exp(z), [1], true));
-  const target = builder.select(
-    oneHot(builder, labels, classes),
-    1 - smoothing + smoothing / classes,
-    smoothing / classes,
-  );
-  const picked = builder.sum(builder.mul(z, target), [1], true);
+  const q = (of: Tensor): Tensor =>
+    builder.select(oneHot(builder, of, classes), 1 - smoothing + smoothing / classes, smoothing / classes);
+  const picked = builder.sum(builder.mul(z, mixed(builder, q, labels)), [1], true);
   const each = builder.sub(logSum, picked);
   return { loss: builder.mul(builder.sum(each, [0, 1]), 1 / batch), stop: [top] };
+}
+
+/** The target [batch, classes], from the target of a list of labels. */
+function mixed(builder: Builder, q: (of: Tensor) => Tensor, { own, mixed }: Labels): Tensor {
+  if (!mixed) return q(own);
+  const share = builder.reshape(mixed.share, [own.shape[0], 1]);
+  return builder.add(builder.mul(q(own), share), builder.mul(q(mixed.other), builder.sub(1, share)));
 }
 
 function oneHot(builder: Builder, labels: Tensor, classes: number): Tensor {
@@ -77,8 +95,11 @@ function classNumbers(builder: Builder, classes: number, dtype: "i32" | "f32"): 
   );
 }
 
-/** How many samples have their largest logit (the first of equal ones) at the label; NaN is never right. */
-export function countCorrect(builder: Builder, logits: Tensor, labels: Tensor): Tensor {
+/**
+ * How many samples have their largest logit (the first of equal ones) at the label; NaN is never right.
+ * Of a mixed sample the label with the larger share counts, its own where both have 1/2.
+ */
+export function countCorrect(builder: Builder, logits: Tensor, labels: Labels): Tensor {
   const [, classes] = logits.shape;
   const isTop = builder.equal(logits, builder.max(logits, [1], true));
   // Largest of −index among the largest logits: minus the first index.
@@ -86,6 +107,13 @@ export function countCorrect(builder: Builder, logits: Tensor, labels: Tensor): 
     builder.select(isTop, builder.neg(classNumbers(builder, classes, "f32")), -classes),
     [1],
   );
-  const hit = builder.equal(builder.neg(first), builder.cast(labels, "f32"));
+  const hit = builder.equal(builder.neg(first), likelier(builder, labels));
   return builder.sum(builder.cast(hit, "f32"), [0]);
+}
+
+/** The label that counts, as f32. */
+function likelier(builder: Builder, { own, mixed }: Labels): Tensor {
+  const number = builder.cast(own, "f32");
+  if (!mixed) return number;
+  return builder.select(builder.greater(0.5, mixed.share), builder.cast(mixed.other, "f32"), number);
 }

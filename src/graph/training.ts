@@ -2,10 +2,12 @@
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, type Result } from "../diagnostics/result.ts";
 import type { Model, TrainConfig, Weight } from "../model/model.ts";
+import { mixes } from "../model/recipe.ts";
 import { gradients } from "./autodiff.ts";
+import { averaged } from "./average.ts";
 import { Builder, type Tensor } from "./builder.ts";
 import type { Graph } from "./graph.ts";
-import { classificationLoss, countCorrect } from "./loss.ts";
+import { classificationLoss, countCorrect, type Labels } from "./loss.ts";
 import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
 import { weightRecipes } from "./groups.ts";
 import { optimizers } from "./optimizer/registry.ts";
@@ -14,10 +16,12 @@ import { RandomSource } from "./random.ts";
 import { schedules } from "./schedule.ts";
 
 /**
- * One training step of `recipe` (batch size, loss, optimiser, groups, clipping).
+ * One training step of `recipe` (batch size, loss, mixing, optimiser, groups, clipping, average).
  *
  * In:  `param/<path>`, optimiser state `m/<path>` and `v/<path>` (those that the optimiser has), `data/<input>` [batch, …],
  *      `labels` i32 [batch], f32 scalars `scalar/lr`, `scalar/step` (from 1), `scalar/seed` (a whole number < 2²⁴).
+ *      Where the recipe mixes samples also `labels/other` i32 [batch] and `labels/share` f32 [batch] (see loss.ts).
+ *      Where it averages weights also `ema/<path>` of all weights but statistics; any value will do at step 1.
  * Out: parameters and state under the same names, `metric/loss` (mean), `metric/accuracy` (0 to 1), both before the
  *      update, and `metric/grad_norm`, before clipping.
  */
@@ -45,8 +49,11 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
   const state = model.weights.map((w) =>
     slotsOf(w).map((slot) => builder.input(`${slot}/${w.path}`, w.shape)),
   );
+  const averages = model.weights.map((w) =>
+    recipe.average && w.role !== "statistic" ? builder.input(`ema/${w.path}`, w.shape) : null,
+  );
   const inputs = dataInputs(builder, model, batch);
-  const labels = builder.input("labels", [batch], "i32");
+  const labels = labelInputs(builder, recipe);
   const lr = builder.input("scalar/lr", []);
   const step = builder.input("scalar/step", []);
   const seed = builder.input("scalar/seed", []);
@@ -83,10 +90,15 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
       step,
       weightDecay: recipes[i].weightDecay,
     });
-    outputs.push({ name: `param/${weight.path}`, tensor: project(builder, weight, next.param) });
+    const after = project(builder, weight, next.param);
+    outputs.push({ name: `param/${weight.path}`, tensor: after });
     slotsOf(weight).forEach((slot, s) =>
       outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }),
     );
+    const average = averages[i];
+    if (!recipe.average || !average) return;
+    const mean = averaged(builder, recipe.average, { average, before: params[i], after, step });
+    outputs.push({ name: `ema/${weight.path}`, tensor: project(builder, weight, mean) });
   });
   builder.origin = "metric";
   const hits = countCorrect(builder, loss.value.logits, labels);
@@ -96,6 +108,13 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
     { name: "metric/grad_norm", tensor: norm },
   );
   return good(simplify(builder.graph(`${model.name}/training`, outputs)));
+}
+
+function labelInputs(builder: Builder, recipe: TrainConfig): Labels {
+  const own = builder.input("labels", [recipe.batch], "i32");
+  if (!mixes(recipe)) return { own, mixed: null };
+  const other = builder.input("labels/other", [recipe.batch], "i32");
+  return { own, mixed: { other, share: builder.input("labels/share", [recipe.batch]) } };
 }
 
 function refuse(recipe: TrainConfig, what: string, reason: string): Result<never> {

@@ -18,5 +18,13 @@ export const defaultRecipe: Omit<TrainConfig, "span"> = {
   report: [],
 };
 
+/**
+ * Whether batches are mixed (mixup, cutmix). The training graph then takes `labels/other` i32 [batch] and
+ * `labels/share` f32 [batch], the part of `labels` in the target, besides `labels`.
+ */
+export function mixes({ augment }: Pick<TrainConfig, "augment">): boolean {
+  return augment.some(({ name }) => name === "mixup" || name === "cutmix");
+}
+
 /** Where neither epochs nor steps are given. */
 export const defaultEpochs = 10;

@@ -64,7 +64,7 @@ export function gradientGraph(model: Model, recipe: TrainConfig): Graph {
   const inputs = dataInputs(builder, model, recipe.batch);
   const options = { batch: recipe.batch, training: false, inputs, weights: params, random: null };
   const lowered = valueOf(lowerModel(builder, model, options));
-  const labels = builder.input("labels", [recipe.batch], "i32");
+  const labels = { own: builder.input("labels", [recipe.batch], "i32"), mixed: null };
   const { loss, logits, stop } = valueOf(classificationLoss(builder, model, recipe, lowered, labels));
   const grads = gradients(builder, loss, params, { stop });
   return builder.graph(model.name, [
