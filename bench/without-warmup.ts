@@ -92,6 +92,7 @@ async function trainOnce(name: string, lr: number, seed: number): Promise<Run> {
     folder,
     resume: false,
     checkpointEvery: null,
+    workers: null,
   };
   const outcome = await train(plan, silent, () => false);
   if (!outcome.ok && outcome.problem.name !== "not-finite") throw new Error(outcome.problem.message);

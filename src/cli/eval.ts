@@ -1,6 +1,7 @@
 /** `lipsc eval RUN`: loss and accuracy of trained weights on the test set. */
 import { evaluate } from "../runtime/evaluate.ts";
 import { openData } from "../runtime/data/open.ts";
+import { listing } from "./listing.ts";
 import { printDiagnostics } from "./print.ts";
 import { showCount } from "./report/numbers.ts";
 import { headOf, openTrained, type TrainedOptions } from "./trained.ts";
@@ -15,7 +16,7 @@ export async function runEval(options: EvalOptions): Promise<number> {
   printDiagnostics(problems, sources);
   if (!trained) return 1;
   const { model, session, engine } = trained;
-  const data = openData(model, options.data ?? trained.data);
+  const data = openData(model, options.data ?? trained.data, listing(process.stderr));
   if (!data.ok) return (printDiagnostics([data.problem], sources), 1);
   const samples = data.value.test ?? data.value.train;
   const names = { input: model.inputs[0].name, output: model.outputs[0].name };

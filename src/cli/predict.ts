@@ -1,6 +1,6 @@
 /** `lipsc predict RUN IMAGE…`: the likeliest classes of images, with their probabilities. */
 import { rank } from "../runtime/classify.ts";
-import { decode } from "../runtime/data/images.ts";
+import { decodeCrop, decodeWhole } from "../runtime/data/decode.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { printDiagnostics } from "./print.ts";
 import { tabulate } from "./report/table.ts";
@@ -37,12 +37,15 @@ export async function runPredict(options: PredictOptions): Promise<number> {
     );
     return 1;
   }
+  // As the test images were seen.
+  const asCrop = model.train?.data?.name === "imagenet";
   const label = (k: number): string => trained.classNames?.[k] ?? String(k);
 
   const broken: Diagnostic[] = [];
   const results: Prediction[] = [];
   for (const path of options.images) {
-    const pixels = await decode(path, height, width, channels);
+    const shape = [height, width, channels];
+    const pixels = await (asCrop ? decodeCrop(path, shape, null) : decodeWhole(path, shape));
     if (!pixels.ok) {
       broken.push(pixels.problem);
       continue;

@@ -21,6 +21,7 @@ const everything = {
   out: null,
   resume: null,
   checkpointEvery: null,
+  workers: null,
 };
 
 export async function runQuickStart(): Promise<number> {

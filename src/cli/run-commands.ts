@@ -8,11 +8,13 @@ const count = upTo(2 ** 31 - 1);
 /** More than this is never faster, and engines have been seen to hang with thousands. */
 const threads = upTo(256);
 
-function upTo(most: number): (text: string) => number {
+const workers = upTo(256, 0);
+
+function upTo(most: number, least = 1): (text: string) => number {
   return (text) => {
     const n = Number(text);
-    if (!Number.isSafeInteger(n) || n < 1 || n > most)
-      throw new InvalidArgumentError(`expected a whole number from 1 to ${most}.`);
+    if (text.trim() === "" || !Number.isSafeInteger(n) || n < least || n > most)
+      throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
     return n;
   };
 }
@@ -109,7 +111,12 @@ export function addRunCommands(program: Command, set: () => Option): void {
         "--resume <run>",
         "goes on with the run in this folder, to the same numbers as if it had never stopped",
       )
-      .option("--checkpoint-every <steps>", "also between epochs", count),
+      .option("--checkpoint-every <steps>", "also between epochs", count)
+      .option(
+        "--workers <n>",
+        "threads that read and augment samples, 0 for none (default: as many as pay); the numbers don't depend on it",
+        workers,
+      ),
   ).action(async (file: string | undefined, flags: EngineFlags & Partial<TrainFlags>, command: Command) => {
     if (file === undefined && flags.resume === undefined)
       command.error("error: name a spec to train, or a run to go on with: --resume RUN");
@@ -125,6 +132,7 @@ export function addRunCommands(program: Command, set: () => Option): void {
       out: flags.out ?? null,
       resume: flags.resume ?? null,
       checkpointEvery: flags.checkpointEvery ?? null,
+      workers: flags.workers ?? null,
     });
   });
 
@@ -199,4 +207,5 @@ interface TrainFlags {
   out: string;
   resume: string;
   checkpointEvery: number;
+  workers: number;
 }

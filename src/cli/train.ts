@@ -4,6 +4,7 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
 import { modelHash } from "../runtime/checkpoint.ts";
 import { openData } from "../runtime/data/open.ts";
+import { listing } from "./listing.ts";
 import type { Data } from "../runtime/data/samples.ts";
 import type { Engine } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
@@ -42,6 +43,7 @@ export interface TrainOptions {
   readonly out: string | null;
   readonly resume: string | null;
   readonly checkpointEvery: number | null;
+  readonly workers: number | null;
 }
 
 /** Exit code: 0 done, 1 the spec, data or run has an error, 130 stopped by Ctrl-C (and saved). */
@@ -65,12 +67,17 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const prepared = await prepare(plan);
   if (!prepared.ok) return fail(prepared.problem, sources);
   const { folder, recipe } = plan;
-  const { length } = prepared.value;
+  const { length, rows } = prepared.value;
   if (!origin.value.run) {
     const record = recordOf(plan, origin.value, length);
     const created = record.ok ? createFolder(folder, record.value) : record;
-    if (!created.ok) return fail(created.problem);
+    if (!created.ok) {
+      await rows.close();
+      return fail(created.problem);
+    }
   }
+  if (rows.threads > 0)
+    say(`workers  ${plural(rows.threads, "thread")} beside the engine, reading and augmenting samples`);
   say(
     `run      ${folder.path}: ${plural(length.epochs, "epoch")}, ${plural(length.steps, "step")} of ` +
       `${showCount(recipe.batch)}, seed ${recipe.seed}${plan.resume ? ", resumed" : ""}`,
@@ -86,7 +93,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     );
     return { code: 130, folder, outcome: outcome.value };
   }
-  sayOutcome(outcome.value, folder);
+  sayOutcome(outcome.value, plan);
   return { code: 0, folder, outcome: outcome.value };
 }
 
@@ -118,7 +125,7 @@ async function planOf(
   if (!folder.ok) return refuse(folder.problem);
   const tooLarge = refuseTraining(model, recipe.value.batch);
   if (tooLarge) return refuse(tooLarge);
-  const data = openData(model, origin.data);
+  const data = openData(model, origin.data, listing(process.stderr));
   if (!data.ok) return refuse(data.problem);
   const changed = origin.run && changedSince(origin.run, model, data.value.train);
   if (changed) return refuse(changed);
@@ -135,6 +142,7 @@ async function planOf(
     folder: folder.value,
     resume: origin.run !== null,
     checkpointEvery: options.checkpointEvery,
+    workers: options.workers,
   };
   return { plan, sources };
 }
@@ -147,12 +155,12 @@ function sayParts(model: Model, file: string, { name, train, test }: Data, engin
   say(`engine   ${engine.name} ${engine.version} on ${engine.device}`);
 }
 
-function sayOutcome({ test, seconds }: TrainOutcome, folder: RunFolder): void {
+function sayOutcome({ test, seconds }: TrainOutcome, { folder, recipe }: TrainPlan): void {
   const tested = test
     ? `: test accuracy ${(100 * test.accuracy).toFixed(1)} % (${showCount(test.count)} samples), loss ${test.loss.toFixed(4)}`
     : "";
   say(`done in ${formatSeconds(seconds)}${tested}`);
-  say(`weights  ${folder.weights}`);
+  say(`weights  ${folder.weights}${recipe.average ? " (their averages over the steps, as tested)" : ""}`);
 }
 
 function recordOf({ model, recipe, data, engine }: TrainPlan, origin: Origin, { steps }: RunLength) {

@@ -174,11 +174,12 @@ const belowOne: Bound = ["from 0 to below 1", (x) => x >= 0 && x < 1];
 /** Arguments of a run's options; one name means the same in all of them. */
 const bounds: ReadonlyMap<string, Bound> = new Map([
   ...["lr", "eps", "alpha"].map((name) => [name, positive] as const),
-  ...["weight_decay", "warmup", "min_lr", "end", "padding", "magnitude", "std", "strength"].map(
+  ...["weight_decay", "warmup", "min_lr", "end", "padding", "std", "strength"].map(
     (name) => [name, notNegative] as const,
   ),
   ...["size", "context", "count", "heads", "steps"].map((name) => [name, count] as const),
   ...["momentum", "smoothing", "decay"].map((name) => [name, belowOne] as const),
+  ["magnitude", ["from 0 to 10", (x) => x >= 0 && x <= 10]],
   ["probability", ["from 0 to 1", (x) => x >= 0 && x <= 1]],
 ]);
 

@@ -13,7 +13,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, missing, type Result } from "./result.ts";
 
@@ -70,6 +70,22 @@ export function readFolder(path: string): Result<string[]> {
       .filter((name) => !name.startsWith("."))
       .sort(),
   );
+}
+
+/** Names of a folder's folders and of all else in it, sorted, without a look at what they are about; none with a dot first. */
+export function listFolder(path: string): Result<{ folders: string[]; files: string[] }> {
+  return attempt(path, "read", () => {
+    const entries = readdirSync(path, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+    // A link may lead to a folder: data sets are often put together of links.
+    const leadsToFolder = (name: string): boolean => isFolder(join(path, name));
+    const folders: string[] = [];
+    const files: string[] = [];
+    for (const entry of entries) {
+      const folder = entry.isDirectory() || (entry.isSymbolicLink() && leadsToFolder(entry.name));
+      (folder ? folders : files).push(entry.name);
+    }
+    return { folders: folders.sort(), files: files.sort() };
+  });
 }
 
 export function isFolder(path: string): boolean {

@@ -6,14 +6,16 @@ import { buildInferenceGraph } from "../graph/inference.ts";
 import { initialise } from "../graph/initialise.ts";
 import { buildTrainingGraph } from "../graph/training.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
-import { batchesPerEpoch, trainingBatches } from "./batches.ts";
+import { batchesPerEpoch, trainingBatches, type TrainingBatches } from "./batches.ts";
 import { readCheckpoint, type Checkpoint } from "./checkpoint.ts";
-import { augmentation } from "./data/augment.ts";
+import { augmentProblem, frameOf } from "./data/augment/augment.ts";
 import type { Data } from "./data/samples.ts";
 import type { Engine, HostTensor, Session } from "./engine.ts";
 import { bad, good, type Result } from "./result.ts";
 import { lengthOf, type RunLength } from "./run-config.ts";
 import type { RunFolder } from "./run-folder.ts";
+import type { RowMaker, RowPlan } from "./workers/rows.ts";
+import { openRows } from "./workers/open.ts";
 
 export interface TrainPlan {
   readonly model: Model;
@@ -25,6 +27,8 @@ export interface TrainPlan {
   readonly resume: boolean;
   /** Steps between checkpoints; null: after each epoch. */
   readonly checkpointEvery: number | null;
+  /** Threads that make batches; null: as many as pay. The numbers don't depend on it. */
+  readonly workers: number | null;
 }
 
 /** Where the run stands; the tensors stay with the engine. */
@@ -38,16 +42,18 @@ export interface Prepared {
   readonly session: Session;
   /** The inference graph, where there is a test set. */
   readonly tester: Session | null;
-  readonly batches: ReturnType<typeof trainingBatches>;
+  /** Names of the session's state. */
+  readonly state: ReadonlySet<string>;
+  readonly batches: TrainingBatches;
+  /** What makes them; to be closed at the end. */
+  readonly rows: RowMaker;
 }
 
 /** Compiles and loads, or says what stands against it; nothing is written to the disk. */
 export async function prepare(plan: TrainPlan): Promise<Result<Prepared>> {
   const { model, recipe, data, engine } = plan;
-  const problem = notRunnable(model) ?? notEnough(plan);
+  const problem = notRunnable(model) ?? notEnough(plan) ?? augmentProblem(recipe.augment, data.train.shape);
   if (problem) return bad(problem);
-  const augment = augmentation(recipe.augment, data.train.shape);
-  if (typeof augment !== "function") return bad(augment);
 
   const step = buildTrainingGraph(model, recipe);
   if (!step.ok) return step;
@@ -61,13 +67,23 @@ export async function prepare(plan: TrainPlan): Promise<Result<Prepared>> {
   await session.value.write(Object.fromEntries(state));
   const tester = data.test ? await engine.open(inference.value) : good(null);
   if (!tester.ok) return tester;
+  const rowPlan: RowPlan = {
+    source: data.train.source,
+    shape: data.train.shape,
+    augment: recipe.augment,
+    frame: frameOf(model, data.train),
+    seed: recipe.seed,
+  };
+  const rows = await openRows(rowPlan, recipe.batch, plan.workers);
   return good({
     plan,
     length: lengthOf(recipe, batchesPerEpoch(data.train, recipe.batch)),
     start: place,
     session: session.value,
     tester: tester.value,
-    batches: trainingBatches(data.train, recipe.batch, recipe.seed, augment),
+    state: new Set(state.keys()),
+    batches: trainingBatches(data.train, recipe.batch, rowPlan, rows),
+    rows,
   });
 }
 

@@ -16,7 +16,6 @@ export interface Overrides {
 /** The recipe of a run. */
 export function resolveRecipe(model: Model, overrides: Overrides): Result<TrainConfig> {
   const base: TrainConfig = model.train ?? { ...defaultRecipe, span: model.span };
-  if (base.average) return refuse("average", "weight averages can't be run yet");
   if (base.precision !== "float32") return refuse(`precision: ${base.precision}`, "training runs in float32");
   const optimizer =
     overrides.lr === null

@@ -40,12 +40,18 @@ export async function run(
   stopRequested: () => boolean,
 ): Promise<Result<TrainOutcome>> {
   const metrics = openMetrics(prepared.plan.folder.metrics, prepared.start.step);
-  if (!metrics.ok) return metrics;
-  const outcome = await new Loop(prepared, metrics.value, progress).run(stopRequested);
-  progress.done();
-  await prepared.session.release();
-  await prepared.tester?.release();
-  return outcome;
+  if (!metrics.ok) {
+    await prepared.rows.close();
+    return metrics;
+  }
+  try {
+    return await new Loop(prepared, metrics.value, progress).run(stopRequested);
+  } finally {
+    progress.done();
+    await prepared.rows.close();
+    await prepared.session.release();
+    await prepared.tester?.release();
+  }
 }
 
 /** What one step says of its batch. */
@@ -139,13 +145,17 @@ class Loop {
     return good(done);
   }
 
-  private async feed({ values, labels }: Batch, lr: number): Promise<Result<Record<string, HostTensor>>> {
+  private async feed(
+    { values, labels, mixed }: Batch,
+    lr: number,
+  ): Promise<Result<Record<string, HostTensor>>> {
     const { plan, session } = this.prepared;
     const scalar = (x: number): HostTensor => ({ dtype: "f32", dims: [], data: Float32Array.of(x) });
     try {
       const outputs = await session.run({
         [`data/${plan.model.inputs[0].name}`]: values,
         labels,
+        ...(mixed ? { "labels/other": mixed.other, "labels/share": mixed.share } : {}),
         "scalar/lr": scalar(lr),
         "scalar/step": scalar(this.at.step + 1),
         "scalar/seed": scalar(plan.recipe.seed),
@@ -236,10 +246,15 @@ class Loop {
     return evaluate(tester, await this.weights(), data.test, names, recipe.batch);
   }
 
-  /** Parameters as they stand, by graph input name. */
+  /** Parameters as they stand, by graph input name: their averages, where the recipe has them averaged. */
   private async weights(): Promise<Map<string, HostTensor>> {
-    const { plan, session } = this.prepared;
-    return new Map(Object.entries(await session.read(plan.model.weights.map((w) => `param/${w.path}`))));
+    const { plan, session, state } = this.prepared;
+    const stored = plan.model.weights.map(({ path }) => {
+      const average = `ema/${path}`;
+      return [`param/${path}`, state.has(average) ? average : `param/${path}`] as const;
+    });
+    const tensors = await session.read(stored.map(([, name]) => name));
+    return new Map(stored.map(([input, name]) => [input, tensors[name]]));
   }
 
   /** Never puts a broken state over a good one. */

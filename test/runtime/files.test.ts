@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openData } from "../../src/runtime/data/open.ts";
-import { augmentation } from "../../src/runtime/data/augment.ts";
+import { augmentProblem } from "../../src/runtime/data/augment/augment.ts";
 import { readImageFolder } from "../../src/runtime/data/images.ts";
 import { makeFolder, readBytes, readFolder, writeWhole } from "../../src/runtime/files.ts";
 import { openMetrics } from "../../src/runtime/metrics.ts";
@@ -115,9 +115,13 @@ describe("before the first step", () => {
 
   it("an augmentation that doesn't fit the input is refused", () => {
     const crop = { name: "crop", args: { size: 32, padding: 4 } };
-    expect(augmentation([crop], [28, 28, 1])).toMatchObject({ message: expect.stringContaining("28 × 28") });
-    expect(augmentation([{ name: "flip", args: {} }], [16, 4])).toMatchObject({ code: "LIPS0612" });
-    expect(augmentation([{ name: "toString", args: {} }], [28, 28, 1])).toMatchObject({ code: "LIPS0612" });
+    const problem = (name: string, shape: number[]) => augmentProblem([{ name, args: {} }], shape);
+    expect(augmentProblem([crop], [28, 28, 1])).toMatchObject({
+      message: expect.stringContaining("28 × 28"),
+    });
+    for (const name of ["flip", "cutmix"]) expect(problem(name, [16, 4])).toMatchObject({ code: "LIPS0612" });
+    expect(problem("mixup", [16, 4])).toBe(null);
+    expect(problem("toString", [28, 28, 1])).toMatchObject({ code: "LIPS0612" });
   });
 
   it("an image folder without its training half is refused", () => {
@@ -173,6 +177,7 @@ function planOf(model: ReturnType<typeof modelOf>, engine: Engine) {
     folder: target,
     resume: false,
     checkpointEvery: null,
+    workers: 0,
   };
 }
 

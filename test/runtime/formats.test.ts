@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { fill } from "../../src/runtime/data/samples.ts";
 import { parseIdx, readIdxFolder } from "../../src/runtime/data/idx.ts";
 import { parseNpy } from "../../src/runtime/data/npy.ts";
 import { readSafetensors, writeSafetensors, type StoredTensor } from "../../src/runtime/safetensors.ts";
@@ -125,7 +126,7 @@ describe("IDX", () => {
     ]);
     const values = new Float32Array(2 * 784);
     const labels = new Int32Array(2);
-    await data.value.train.fill([0, 4999], values, labels);
+    await fill(data.value.train, [0, 4999], values, labels);
     expect(Math.max(...values)).toBe(1);
     expect(Math.min(...values)).toBe(0);
   });

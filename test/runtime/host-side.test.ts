@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { evaluationBatches, trainingBatches } from "../../src/runtime/batches.ts";
 import { judge, rank } from "../../src/runtime/classify.ts";
-import { augmentation } from "../../src/runtime/data/augment.ts";
+import { frameOf } from "../../src/runtime/data/augment/augment.ts";
 import { byteImages } from "../../src/runtime/data/idx.ts";
 import { formatSeconds } from "../../src/runtime/progress.ts";
 import { generator, permutation } from "../../src/runtime/random.ts";
+import { hereRows } from "../../src/runtime/workers/rows.ts";
 
 const samples = byteImages(
   "t",
@@ -45,11 +46,11 @@ describe("the order of samples", () => {
 
 describe("batches", () => {
   it("of training depend on seed, epoch and place alone", async () => {
-    const none = augmentation([], [2, 2, 1]);
-    if (typeof none !== "function") throw new Error("no augmentation");
-    const forwards = trainingBatches(samples, 3, 7, none);
+    const { source, shape } = samples;
+    const plan = { source, shape, augment: [], frame: frameOf(null, samples), seed: 7 };
+    const forwards = trainingBatches(samples, 3, plan, hereRows(plan));
     const seen = [await forwards(0, 0), await forwards(0, 1), await forwards(1, 0)];
-    const again = trainingBatches(samples, 3, 7, none);
+    const again = trainingBatches(samples, 3, plan, hereRows(plan));
     expect(await again(1, 0)).toEqual(seen[2]);
     expect(await again(0, 1)).toEqual(seen[1]);
   });
@@ -62,42 +63,6 @@ describe("batches", () => {
       labels.push(...[...batch.value.labels.data].slice(0, batch.value.count));
     }
     expect(labels).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  });
-});
-
-describe("augmentation", () => {
-  it("flips and shifts whole images, seeded", () => {
-    const apply = augmentation(
-      [
-        { name: "flip", args: {} },
-        { name: "crop", args: { padding: 1 } },
-      ],
-      [3, 3, 1],
-    );
-    if (typeof apply !== "function") throw new Error("no augmentation");
-    const image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-    const allowed = new Set<string>();
-    for (const flip of [false, true]) {
-      for (const dy of [-1, 0, 1]) {
-        for (const dx of [-1, 0, 1]) {
-          const at = (y: number, x: number): number =>
-            y < 0 || y > 2 || x < 0 || x > 2 ? 0 : image[3 * y + (flip ? 2 - x : x)];
-          allowed.add([0, 1, 2].flatMap((y) => [0, 1, 2].map((x) => at(y + dy, x + dx))).join());
-        }
-      }
-    }
-    const seen = new Set<string>();
-    for (let seed = 0; seed < 400; seed++) {
-      const values = Float32Array.from(image);
-      apply(values, [seed]);
-      expect(allowed).toContain(values.join());
-      seen.add(values.join());
-    }
-    expect(seen.size).toBe(allowed.size);
-  });
-
-  it("refuses what it can't do", () => {
-    expect(augmentation([{ name: "mixup", args: {} }], [2, 2, 1])).toMatchObject({ code: "LIPS0612" });
   });
 });
 

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { decode, readImageFolder } from "../../src/runtime/data/images.ts";
+import { decodeWhole } from "../../src/runtime/data/decode.ts";
+import { readImageFolder } from "../../src/runtime/data/images.ts";
+import { fill } from "../../src/runtime/data/samples.ts";
 
 /** train/ and test/ with two classes of plain grey and bright pictures. */
 async function folder(): Promise<string> {
@@ -34,14 +36,18 @@ describe("an image folder", () => {
     expect([train.count, test?.count, train.classNames]).toEqual([6, 6, ["bright", "dark"]]);
     const values = new Float32Array(6 * 192);
     const labels = new Int32Array(6);
-    expect((await train.fill([0, 1, 2, 3, 4, 5], values, labels)).ok).toBe(true);
+    expect((await fill(train, [0, 1, 2, 3, 4, 5], values, labels)).ok).toBe(true);
     expect([...labels]).toEqual([0, 0, 0, 1, 1, 1]);
+    // The second time from memory.
+    const again = new Float32Array(values.length);
+    expect((await fill(train, [0, 1, 2, 3, 4, 5], again, labels)).ok).toBe(true);
+    expect(again).toEqual(values);
     for (let i = 0; i < 3 * 192; i++) expect(Math.abs(values[i] - 200 / 255)).toBeLessThan(0.02);
   });
 
   it("turns colour into one channel where the input has one", async () => {
     const root = await folder();
-    const pixels = await decode(join(root, "train", "dark", "1.png"), 4, 4, 1);
+    const pixels = await decodeWhole(join(root, "train", "dark", "1.png"), [4, 4, 1]);
     expect(pixels.ok && [pixels.value.length, pixels.value[0]]).toEqual([16, 50]);
   });
 
@@ -51,7 +57,7 @@ describe("an image folder", () => {
       const path = join(root, "train", "dark", file);
       const bytes = readFileSync(path);
       writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length * 0.6)));
-      const pixels = await decode(path, 8, 8, 3);
+      const pixels = await decodeWhole(path, [8, 8, 3]);
       expect(pixels.ok).toBe(false);
       if (!pixels.ok) expect(pixels.problem.message).toContain(path);
     }

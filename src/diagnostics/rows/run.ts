@@ -45,7 +45,7 @@ export const runRows = {
     severity: "error",
     message: (p: { kind: string }) => `Data \`${p.kind}\` can't be read yet.`,
     help: () =>
-      "available: fashion_mnist (bundled), images(folder), table(file); or --data with a folder of IDX files, .npy files or images",
+      "available: fashion_mnist (bundled), imagenet, images(folder), table(file); or --data with a folder of IDX files, .npy files or images",
   },
   "checkpoint-mismatch": {
     code: "LIPS0608",
@@ -130,6 +130,22 @@ export const runRows = {
     severity: "error",
     message: (p: { path: string; what: string }) => `The run \`${p.path}\` can't go on: ${p.what}.`,
     help: () => "bring back what it was begun with (config.json holds the spec's text), or begin a new run",
+  },
+  "data-elsewhere": {
+    code: "LIPS0620",
+    severity: "error",
+    message: (p: { kind: string }) =>
+      `Data \`${p.kind}\` doesn't come with lipsc: its folder has to be named.`,
+    help: () =>
+      "give the folder with --data; it holds train/<class>/ and val/<class>/ with .JPEG, .jpg, .jpeg or .png files",
+  },
+  "data-classes": {
+    code: "LIPS0621",
+    severity: "error",
+    message: (p: { data: string; classes: number; outputs: number; output: string }) =>
+      `${p.data} has ${p.classes} ${p.classes === 1 ? "class" : "classes"}, but \`${p.output}\` has ${p.outputs}.`,
+    help: (p: { classes: number }) =>
+      `name the whole data set, or make the head smaller: --set classes=${p.classes}, where the model has such a parameter`,
   },
   "engine-missing": {
     code: "LIPS0701",

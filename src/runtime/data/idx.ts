@@ -113,7 +113,6 @@ export function byteImages(
   shape: readonly number[],
   classNames: readonly string[] | null,
 ): Samples {
-  const size = shape.reduce((a, b) => a * b, 1);
   let largest = -1;
   for (let i = 0; i < labels.length; i++) largest = Math.max(largest, labels[i]);
   return {
@@ -124,12 +123,8 @@ export function byteImages(
     high: 1,
     classes: largest + 1,
     classNames,
-    fill: (which, values, out) => {
-      which.forEach((sample, row) => {
-        for (let i = 0; i < size; i++) values[row * size + i] = bytes[sample * size + i] / 255;
-        out[row] = labels[sample];
-      });
-      return Promise.resolve(good(undefined));
-    },
+    source: { kind: "bytes", bytes },
+    labelOf: (sample) => labels[sample],
+    pathOf: () => null,
   };
 }

@@ -1,14 +1,14 @@
 /**
  * An image folder: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…` (or `val`), or `<class>/…` alone.
  * Decoded and resized by sharp (libvips) to the input's size: whole image, bicubic, then values byte / 255.
- * Images are decoded once, on first use, and kept as bytes.
+ * Images are decoded once, on first use, and kept as bytes while all together take less than 1 GiB.
  */
 import { basename, extname, join } from "node:path";
-import { isFolder, readBytes, readFolder } from "../files.ts";
+import { isFolder, readFolder } from "../files.ts";
 import { damaged, good, type Result } from "../result.ts";
+import { imageEndings } from "./decode.ts";
 import type { Data, Samples } from "./samples.ts";
-
-const endings = new Set([".png", ".jpg", ".jpeg"]);
+import { pixelCache } from "./source.ts";
 
 interface Listed {
   readonly path: string;
@@ -61,7 +61,8 @@ function list(folder: string, classes: readonly string[]): Result<Listed[]> {
     const files = readFolder(join(folder, name));
     if (!files.ok) return files;
     for (const file of files.value)
-      if (endings.has(extname(file).toLowerCase())) found.push({ path: join(folder, name, file), label });
+      if (imageEndings.has(extname(file).toLowerCase()))
+        found.push({ path: join(folder, name, file), label });
   }
   return found.length > 0
     ? good(found)
@@ -74,9 +75,7 @@ function imageSamples(
   shape: readonly number[],
   classNames: readonly string[],
 ): Samples {
-  const [height, width, channels] = shape;
-  const size = height * width * channels;
-  const decoded = new Array<Uint8Array | undefined>(files.length);
+  const size = shape.reduce((a, b) => a * b, 1);
   return {
     name: `images of ${folder}`,
     count: files.length,
@@ -85,47 +84,8 @@ function imageSamples(
     high: 1,
     classes: classNames.length,
     classNames,
-    fill: async (which, values, labels) => {
-      const results = await Promise.all(
-        which.map(async (sample) => {
-          if (decoded[sample]) return good(decoded[sample]);
-          const pixels = await decode(files[sample].path, height, width, channels);
-          if (pixels.ok) decoded[sample] = pixels.value;
-          return pixels;
-        }),
-      );
-      for (const [row, pixels] of results.entries()) {
-        if (!pixels.ok) return pixels;
-        for (let i = 0; i < size; i++) values[row * size + i] = pixels.value[i] / 255;
-        labels[row] = files[which[row]].label;
-      }
-      return good(undefined);
-    },
+    source: { kind: "files", view: "whole", cache: pixelCache(files.length, size) },
+    labelOf: (sample) => files[sample].label,
+    pathOf: (sample) => files[sample].path,
   };
-}
-
-/** One image as height·width·channels bytes. A cut-off or broken file is an error, never a half-grey picture. */
-export async function decode(
-  path: string,
-  height: number,
-  width: number,
-  channels: number,
-): Promise<Result<Uint8Array>> {
-  const bytes = readBytes(path, "image");
-  if (!bytes.ok) return bytes;
-  const { default: sharp } = await import("sharp");
-  try {
-    const image = sharp(bytes.value, { failOn: "truncated", limitInputPixels: 100_000_000 })
-      .flatten({ background: "#000" })
-      .resize(width, height, { fit: "fill", kernel: "cubic" })
-      .toColourspace(channels === 1 ? "b-w" : "srgb");
-    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-    if (info.channels !== channels || data.length !== height * width * channels) {
-      return damaged(path, `it decodes to ${info.channels} channels, the input has ${channels}`);
-    }
-    return good(new Uint8Array(data));
-  } catch (cause) {
-    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
-    return damaged(path, `the image can't be decoded (${reason.replace(/[:\s]+$/, "")})`);
-  }
 }

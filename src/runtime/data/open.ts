@@ -8,6 +8,7 @@ import { isFolder } from "../files.ts";
 import { bad, missing, type Result } from "../result.ts";
 import { isIdxFolder, readIdxFolder } from "./idx.ts";
 import { readImageFolder } from "./images.ts";
+import { readImagenet, type OnListing } from "./imagenet.ts";
 import type { Data, Samples } from "./samples.ts";
 import { isNpyFolder, readNpyFolder, readTensorFile } from "./tensors.ts";
 
@@ -26,12 +27,17 @@ const fashionClasses = [
 
 /**
  * The data of a run: `override` (from --data: a folder of IDX files, of .npy files or of images, or a .safetensors
- * file) in place of what the spec says. Checks shapes, the declared domain and the labels.
+ * file) in place of what the spec says; an image folder is read as the spec says, where it says `imagenet`. Checks
+ * shapes, the declared domain and the labels. `onListing` hears how far long lists of files have come.
  */
-export function openData(model: Model, override: string | null): Result<Data> {
+export function openData(
+  model: Model,
+  override: string | null,
+  onListing: OnListing = () => undefined,
+): Result<Data> {
   const input = model.inputs[0];
   const shape = model.values[input.value].shape;
-  const data = override !== null ? openPath(override, shape) : openNamed(model, shape);
+  const data = override !== null ? openOverride(model, override, shape, onListing) : openNamed(model, shape);
   if (!data.ok) return data;
   for (const samples of [data.value.train, data.value.test]) {
     if (!samples) continue;
@@ -52,9 +58,34 @@ function openNamed(model: Model, shape: readonly number[]): Result<Data> {
       return openPath(beside(String(option.args.folder)), shape);
     case "table":
       return openPath(beside(String(option.args.file)), shape);
+    case "imagenet":
+      return bad(diagnostic("data-elsewhere", model.train?.span ?? null, { kind: option.name }));
     default:
       return bad(diagnostic("data-kind", model.train?.span ?? null, { kind: option.name }));
   }
+}
+
+function openOverride(
+  model: Model,
+  path: string,
+  shape: readonly number[],
+  onListing: OnListing,
+): Result<Data> {
+  const option = model.train?.data;
+  const otherwise = !isFolder(path) || isIdxFolder(path) || isNpyFolder(path);
+  if (option?.name !== "imagenet" || otherwise) return openPath(path, shape);
+  const data = readImagenet(path, Number(option.args.size ?? 224), onListing);
+  if (!data.ok) return data;
+  const few = tooFewClasses(model, data.value.train);
+  return few ? bad(few) : data;
+}
+
+/** A part of ImageNet under a head for all of it would train, with logits that nothing ever asks for: surely a mistake. */
+function tooFewClasses(model: Model, { name, classes }: Samples) {
+  const output = model.outputs[0];
+  const outputs = model.values[output.value].shape.at(-1) ?? 0;
+  if (classes >= outputs) return null;
+  return diagnostic("data-classes", output.span, { data: name, classes, outputs, output: output.name });
 }
 
 function openPath(path: string, shape: readonly number[]): Result<Data> {

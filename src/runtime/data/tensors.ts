@@ -87,9 +87,12 @@ function tensorSamples(
 ): Result<Samples> {
   let low = Infinity;
   let high = -Infinity;
+  const numbers = new Float32Array(x.length);
   for (let i = 0; i < x.length; i++) {
-    const value = Number(x[i]);
+    // What the model gets is float32, so that is what must lie in its domain.
+    const value = Math.fround(Number(x[i]));
     if (!Number.isFinite(value)) return damaged(path, `\`${prefix}x\` holds ${value} at entry ${i}`);
+    numbers[i] = value;
     if (value < low) low = value;
     if (value > high) high = value;
   }
@@ -100,7 +103,6 @@ function tensorSamples(
       return damaged(path, `\`${prefix}y\` holds ${label} at entry ${i}, labels are whole numbers from 0`);
     classes = Math.max(classes, label + 1);
   }
-  const size = shape.reduce((a, b) => a * b, 1);
   return good({
     name: `${path} (${prefix}x)`,
     count: y.length,
@@ -109,12 +111,8 @@ function tensorSamples(
     high,
     classes,
     classNames: null,
-    fill: (which, values, labels) => {
-      which.forEach((sample, row) => {
-        for (let i = 0; i < size; i++) values[row * size + i] = Number(x[sample * size + i]);
-        labels[row] = Number(y[sample]);
-      });
-      return Promise.resolve(good(undefined));
-    },
+    source: { kind: "numbers", numbers },
+    labelOf: (sample) => Number(y[sample]),
+    pathOf: () => null,
   });
 }
