@@ -70,15 +70,11 @@ describe("the whole recipe", () => {
   });
 
   it("refuses what no run could use", async () => {
-    for (const [entry, said] of [
-      ["train.augment=[rand_augment(11)]", "magnitude"],
-      ["train.augment=[mixup(0)]", "alpha"],
-      ["train.average=ema(1)", "decay"],
-    ]) {
-      const refused = await lipsc("train", spec, "--out", fresh(), "--set", entry);
-      expect(refused.code).toBe(1);
-      expect(refused.stderr).toContain(said);
-    }
+    const entries = ["train.augment=[rand_augment(11), mixup(0)]", "train.average=ema(1)"];
+    const sets = entries.flatMap((entry) => ["--set", entry]);
+    const refused = await lipsc("train", spec, "--out", fresh(), ...sets);
+    expect(refused.code).toBe(1);
+    for (const said of ["magnitude", "alpha", "decay"]) expect(refused.stderr).toContain(said);
     expect((await lipsc("train", spec, "--workers", "-1")).code).toBe(2);
   });
 });
