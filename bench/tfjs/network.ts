@@ -101,11 +101,15 @@ export function importParameters(
 }
 
 /** Back to the spec's weights by path: what `importParameters` made of them, or gradients of that. */
-export function exportParameters(entries: readonly Entry[], tensors: Parameters): Map<string, Float32Array> {
+export async function exportParameters(
+  entries: readonly Entry[],
+  tensors: Parameters,
+): Promise<Map<string, Float32Array>> {
   const parts = new Map<string, Float32Array[]>();
   for (const { name, path, transposed } of entries) {
-    const data = tf.tidy(() => (transposed ? tf.transpose(tensors[name]) : tensors[name]).dataSync());
-    parts.set(path, [...(parts.get(path) ?? []), Float32Array.from(data)]);
+    const stored = transposed ? tf.transpose(tensors[name]) : tf.clone(tensors[name]);
+    parts.set(path, [...(parts.get(path) ?? []), Float32Array.from(await stored.data())]);
+    stored.dispose();
   }
   return new Map([...parts].map(([path, pieces]) => [path, joined(pieces)]));
 }

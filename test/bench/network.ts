@@ -69,7 +69,7 @@ function difference(ours: Float32Array, theirs: Float32Array): number {
   return ours.reduce((a, x, i) => Math.max(a, Math.abs(x - theirs[i])), 0) / size;
 }
 
-export function agrees(version: Version, expected: Reference): void {
+export async function agrees(version: Version, expected: Reference): Promise<void> {
   const parameters = importParameters(version.entries, (path) => start.get(path) as Float32Array);
   const training = freshState(parameters);
   const [images, classes] = [tf.tensor(image, [sizes.batch, 28, 28, 1]), tf.tensor1d(labels, "int32")];
@@ -77,8 +77,8 @@ export function agrees(version: Version, expected: Reference): void {
   for (let step = 1; step <= steps; step++) {
     const { loss, gradients } = version.lossAndGradients(training.parameters, images, classes);
     if (step === 1) {
-      expect(Math.abs(loss.dataSync()[0] - expected.loss)).toBeLessThan(1e-5);
-      for (const [path, gradient] of exportParameters(version.entries, gradients)) {
+      expect(Math.abs((await loss.data())[0] - expected.loss)).toBeLessThan(1e-5);
+      for (const [path, gradient] of await exportParameters(version.entries, gradients)) {
         expect(difference(gradient, expected.gradients.get(path) as Float32Array), path).toBeLessThan(1e-4);
       }
     }
@@ -86,7 +86,7 @@ export function agrees(version: Version, expected: Reference): void {
     adamwStep(training, gradients, { lr: 1e-3, weightDecay: 0.05 });
     expect(tf.memory().numTensors, "tensors left after a step").toBe(tensors);
   }
-  for (const [path, parameter] of exportParameters(version.entries, training.parameters)) {
+  for (const [path, parameter] of await exportParameters(version.entries, training.parameters)) {
     expect(difference(parameter, expected.parameters.get(path) as Float32Array), path).toBeLessThan(1e-3);
   }
   disposeState(training);

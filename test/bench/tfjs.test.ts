@@ -18,14 +18,14 @@ describe("hand-written TensorFlow.js against the float64 interpreter", () => {
   it.each(["cpu", "wasm"])("plain tape on %s", async (backend) => {
     await registerGradients();
     expect(await tf.setBackend(backend)).toBe(true);
-    agrees(tapeVersion(sizes), expected);
+    await agrees(tapeVersion(sizes), expected);
   });
   it.each(["cpu", "wasm"])("own gradients, as for the native backend, on %s", async (backend) => {
     expect(await tf.setBackend(backend)).toBe(true);
-    agrees(handwrittenVersion(sizes, nativeMeans), expected);
+    await agrees(handwrittenVersion(sizes, nativeMeans), expected);
   });
   it.each(["cpu", "wasm"])("own gradients, as for the wasm backend, on %s", async (backend) => {
     expect(await tf.setBackend(backend)).toBe(true);
-    agrees(handwrittenVersion(sizes, wasmMeans), expected);
+    await agrees(handwrittenVersion(sizes, wasmMeans), expected);
   });
 });

@@ -10,6 +10,6 @@ describe.skipIf(process.env.LIPSC_PACKAGES === undefined)("tfjs-node", () => {
   it("the hand-written version of the benchmark agrees with the float64 interpreter", async () => {
     await importPackage("@tensorflow/tfjs-node");
     expect(tf.getBackend()).toBe("tensorflow");
-    agrees(handwrittenVersion(sizes, nativeMeans), await referenceRun());
+    await agrees(handwrittenVersion(sizes, nativeMeans), await referenceRun());
   });
 });
