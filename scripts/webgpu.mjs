@@ -40,7 +40,10 @@ if (probed.status !== 0) {
 say(`device: ${lastLine(probed.stdout)}`);
 
 const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
-const args = [vitest, "run", "test/optional/webgpu.test.ts", "--disable-console-intercept"];
+const files = ["test/optional/webgpu.test.ts", "test/optional/onnxruntime-webgpu.test.ts"];
+// A software Vulkan compiles each shader for seconds.
+const patience = ["--testTimeout=600000", "--no-file-parallelism", "--disable-console-intercept"];
+const args = [vitest, "run", ...files, ...patience];
 process.exit(run(process.execPath, args, { env: environment }).status ?? 70);
 
 /** What the environment needs so that the loader and a driver are found. */
