@@ -1,6 +1,6 @@
 /** PyTorch in a child process that runs steps when it is told to. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { createInterface, type Interface } from "node:readline";
+import { spawnSync } from "node:child_process";
+import { StepProcess } from "./step-process.ts";
 
 export interface PytorchSettings {
   readonly blasThreads: number;
@@ -25,11 +25,7 @@ export function findPython(): string | null {
   );
 }
 
-export class Pytorch {
-  private readonly child: ChildProcess;
-  private readonly lines: AsyncIterator<string>;
-  private readonly reader: Interface;
-
+export class Pytorch extends StepProcess<Hello> {
   constructor(python: string, script: string, { blasThreads, torchThreads }: PytorchSettings, batch: number) {
     const threads = String(torchThreads);
     const blas = String(blasThreads);
@@ -39,26 +35,6 @@ export class Pytorch {
       MKL_NUM_THREADS: blas,
       OMP_NUM_THREADS: threads,
     };
-    const args = [script, "--threads", threads, "--batch", String(batch)];
-    this.child = spawn(python, args, { env, stdio: ["pipe", "pipe", "inherit"] });
-    this.reader = createInterface({ input: this.child.stdout as NodeJS.ReadableStream });
-    this.lines = this.reader[Symbol.asyncIterator]();
-  }
-  async hello(): Promise<Hello> {
-    return (await this.answer()) as Hello;
-  }
-  /** Milliseconds of each of `count` steps. */
-  async run(count: number): Promise<number[]> {
-    this.child.stdin?.write(`run ${count}\n`);
-    return ((await this.answer()) as { milliseconds: number[] }).milliseconds;
-  }
-  stop(): void {
-    this.child.stdin?.end();
-    this.reader.close();
-  }
-  private async answer(): Promise<unknown> {
-    const { value, done } = await this.lines.next();
-    if (done === true) throw new Error("PyTorch ended early");
-    return JSON.parse(value);
+    super(python, [script, "--threads", threads, "--batch", String(batch)], env);
   }
 }

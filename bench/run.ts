@@ -5,9 +5,10 @@
 import type { Bench, Row } from "./row.ts";
 import { checkBench } from "./rows/check.ts";
 import { stateBench } from "./rows/state.ts";
+import { tfjsBench } from "./rows/tfjs.ts";
 import { trainStepBench } from "./rows/train-step.ts";
 
-const benches: readonly Bench[] = [trainStepBench, stateBench, checkBench];
+const benches: readonly Bench[] = [trainStepBench, tfjsBench, stateBench, checkBench];
 
 function format(value: number | null): string {
   return value === null ? "–" : value.toPrecision(4);
