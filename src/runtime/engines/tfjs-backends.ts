@@ -1,6 +1,7 @@
 /** The backends of TensorFlow.js, fastest first: what each needs, and how to tell that it really runs. */
 import util from "node:util";
 import type * as Tf from "@tensorflow/tfjs-core";
+import { importPackage } from "./packages.ts";
 
 export interface Backend {
   /** As the user says it with --engine. */
@@ -15,11 +16,6 @@ export interface Backend {
   device(tf: typeof Tf): string;
 }
 
-/** Packages that a user may have installed; their names are no literals, so that nothing asks for them at build time. */
-async function optional(name: string): Promise<Record<string, unknown>> {
-  return (await import(name)) as Record<string, unknown>;
-}
-
 /** TensorFlow's C library, in one of its two packages. */
 function native(engine: string, wantsGpu: boolean): Backend {
   return {
@@ -30,7 +26,7 @@ function native(engine: string, wantsGpu: boolean): Backend {
       // Node 23 took away a function that tfjs-node 4.22 calls.
       const functions = util as unknown as Record<string, unknown>;
       functions.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
-      await optional(`@tensorflow/${engine}`);
+      await importPackage(`@tensorflow/${engine}`);
     },
     device(tf) {
       const { binding, isUsingGpuDevice } = tf.backend() as {
@@ -49,7 +45,7 @@ const webgpu: Backend = {
   name: "webgpu",
   install: "npm install webgpu@0.6.2 @tensorflow/tfjs-backend-webgpu@4.22.0",
   async register() {
-    const { create, globals } = await optional("webgpu");
+    const { create, globals } = await importPackage("webgpu");
     Object.assign(globalThis, globals);
     const gpu = (create as (options: readonly string[]) => object)([]);
     // Node has a navigator since 21.
@@ -57,7 +53,7 @@ const webgpu: Backend = {
     if (world.navigator === undefined) Object.defineProperty(world, "navigator", { value: {} });
     Object.defineProperty(world.navigator, "gpu", { value: gpu, configurable: true });
     // It looks for navigator.gpu as soon as it is loaded.
-    await optional("@tensorflow/tfjs-backend-webgpu");
+    await importPackage("@tensorflow/tfjs-backend-webgpu");
   },
   device(tf) {
     const { adapterInfo } = tf.backend() as { adapterInfo?: { vendor?: string; architecture?: string } };
