@@ -197,4 +197,11 @@ export const runRows = {
     message: (p: { what: string; reason: string }) => `${p.what} can't be executed yet: ${p.reason}.`,
     help: () => "`lipsc check` works without it; nothing was built or trained",
   },
+  "target-refused": {
+    code: "LIPS0711",
+    severity: "error",
+    message: (p: { what: string; target: string; reason: string }) =>
+      `${p.what} can't be written for ${p.target} yet: ${p.reason}.`,
+    help: () => "`lipsc check` and the other targets work without it; nothing was written",
+  },
 } as const;
