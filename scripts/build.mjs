@@ -17,4 +17,9 @@ cpSync(
   join(root, "dist", "grammar", "chevrotain.js"),
 );
 cpSync(join(root, "src", "std"), join(root, "dist", "src", "std"), { recursive: true });
+cpSync(
+  join(root, "src", "targets", "pytorch", "python"),
+  join(root, "dist", "src", "targets", "pytorch", "python"),
+  { recursive: true, filter: (path) => !path.includes("__pycache__") },
+);
 chmodSync(join(root, "dist", "src", "cli", "main.js"), 0o755);

@@ -1,11 +1,12 @@
 /** `lipsc build FILE --out DIR --target NAME`: a model as code or graphs for one target, with its initial weights. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { initialise } from "../graph/initialise.ts";
 import { loadTarget, type TargetName } from "../targets/targets.ts";
+import { bundled } from "../runtime/bundled.ts";
 import { encodeWeights } from "../runtime/checkpoint.ts";
 import type { HostTensor } from "../runtime/engine.ts";
-import { makeFolder, writeWhole } from "../runtime/files.ts";
+import { makeFolder, readBytes, writeWhole } from "../runtime/files.ts";
 import { adviceOn, resolveRecipe } from "../runtime/run-config.ts";
 import { nodeHost } from "./host-node.ts";
 import { loadModel } from "./load.ts";
@@ -33,7 +34,8 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   if (!recipe.ok) return fail(recipe.problem);
   printDiagnostics(adviceOn(model, recipe.value), sources);
   const target = await loadTarget(options.target);
-  const files = await target.emit({ model, recipe: recipe.value, sources });
+  const input = { model, recipe: recipe.value, sources };
+  const files = await target.emit(input);
   if (!files.ok) return fail(files.problem);
 
   const weights = new Map<string, HostTensor>();
@@ -41,13 +43,22 @@ export async function runBuild(options: BuildOptions): Promise<number> {
     const dims = model.weights.find((w) => w.path === path)?.shape ?? [data.length];
     weights.set(`param/${path}`, { dtype: "f32", dims, data });
   }
+  const assets: [string, Uint8Array][] = [];
+  for (const [name, path] of target.assets?.(input) ?? []) {
+    const content = readBytes(bundled(path), "part of lipsc");
+    if (!content.ok) return fail(content.problem);
+    assets.push([name, content.value]);
+  }
   const all = new Map<string, Uint8Array | string>([
     ...files.value,
+    ...assets,
     ["initial.safetensors", encodeWeights(model, weights)],
   ]);
   const made = makeFolder(options.out);
   if (!made.ok) return fail(made.problem);
   for (const [name, content] of all) {
+    const folder = makeFolder(dirname(join(options.out, name)));
+    if (!folder.ok) return fail(folder.problem);
     const written = writeWhole(join(options.out, name), content);
     if (!written.ok) return fail(written.problem);
     const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.length;

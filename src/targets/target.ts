@@ -17,4 +17,6 @@ export interface Target {
   /** As the user says it with --target. */
   readonly name: string;
   emit(input: TargetInput): Promise<Result<Bundle>>;
+  /** Files of the project that go beside them as they are: name in the bundle → path for `bundled`. */
+  assets?(input: TargetInput): ReadonlyMap<string, string>;
 }

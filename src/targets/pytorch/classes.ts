@@ -55,7 +55,8 @@ export function classesOf(
   for (const [place, mine] of made) {
     if (!place.alias || place.dissolved) continue;
     const theirs = made.get(place.alias);
-    if (theirs && theirs.name === mine.name && JSON.stringify(theirs.args) === JSON.stringify(mine.args)) continue;
+    if (theirs && theirs.name === mine.name && JSON.stringify(theirs.args) === JSON.stringify(mine.args))
+      continue;
     const what = `\`${place.block?.block}\` (${place.path}), which shares its weights with \`${place.alias.path}\`,`;
     const reason = "the two applications differ in more than their inputs";
     return bad(
@@ -126,7 +127,10 @@ function levelsOf(model: Model, places: Places): Application[][] {
           continue;
         }
         const others = new Set(
-          items.filter((o) => o !== item).flatMap((o) => (o.kind === "node" ? [o.node] : o.nodes)).flatMap((n) => n.inputs),
+          items
+            .filter((o) => o !== item)
+            .flatMap((o) => (o.kind === "node" ? [o.node] : o.nodes))
+            .flatMap((n) => n.inputs),
         );
         height = Math.max(height, 1 + visit(item.place, item.nodes, (v) => others.has(v) || outside(v)));
       }
@@ -141,7 +145,11 @@ function levelsOf(model: Model, places: Places): Application[][] {
   const isOutput = new Set(model.outputs.map((o) => o.value));
   visit(places.root, model.nodes, (v) => isOutput.has(v));
   const last = levels[levels.length - 1].find(({ place }) => place.path === "");
-  if (last) Object.assign(last, { inputs: model.inputs.map((i) => i.value), outputs: model.outputs.map((o) => o.value) });
+  if (last)
+    Object.assign(last, {
+      inputs: model.inputs.map((i) => i.value),
+      outputs: model.outputs.map((o) => o.value),
+    });
   return levels.map((level) => level ?? []);
 }
 
@@ -187,7 +195,11 @@ function planOf(
     if (gap.kind === "channels") {
       const fit = dimensionFor(group, gap, values);
       if (fit) {
-        const arg = argument(fit.name, gap, values.map((v) => v / fit.times));
+        const arg = argument(
+          fit.name,
+          gap,
+          values.map((v) => v / fit.times),
+        );
         return { text: fit.times === 1 ? arg : `${fit.times} * ${arg}`, argument: arg };
       }
     }
@@ -196,7 +208,10 @@ function planOf(
     return { text: arg, argument: arg };
   });
   // Sizes come first, as one writes them.
-  const ordered = [...args.filter((a) => a.kind === "channels"), ...args.filter((a) => a.kind !== "channels")];
+  const ordered = [
+    ...args.filter((a) => a.kind === "channels"),
+    ...args.filter((a) => a.kind !== "channels"),
+  ];
   return {
     class: { name, draft, args: ordered, texts },
     argsOf: (instance) =>
@@ -219,7 +234,8 @@ function dimensionFor(
 ): { name: string; times: number } | null {
   const numbers = group[0].place.block?.numbers ?? {};
   const names = Object.keys(numbers).filter((n) => !["h", "w", "n", "t"].includes(n));
-  const preferred = (name: string): number => (name === gap.hint ? 0 : ["d", "c", "dim", "channels"].includes(name) ? 1 : 2);
+  const preferred = (name: string): number =>
+    name === gap.hint ? 0 : ["d", "c", "dim", "channels"].includes(name) ? 1 : 2;
   const sorted = names.sort((a, b) => preferred(a) - preferred(b));
   const of = (i: number, name: string): number => group[i].place.block?.numbers[name] ?? NaN;
   for (let times = 1; times <= mostTimes; times++) {

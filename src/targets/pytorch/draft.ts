@@ -171,7 +171,8 @@ class Drafter {
 
   /** Whether this place, or one around it, borrows all its modules: then they keep their own names inside. */
   private isAlias(): boolean {
-    for (let up: Place | null = this.place; up; up = this.drafting.places.parent(up)) if (up.alias) return true;
+    for (let up: Place | null = this.place; up; up = this.drafting.places.parent(up))
+      if (up.alias) return true;
     return false;
   }
 
@@ -357,7 +358,9 @@ class Naming {
     if (!keysOf(next.text, "value").includes(String(value))) return false;
     // Blocks are lines of their own.
     if (piece.item.kind === "call" || next.item.kind === "call") return false;
-    return plainLength(text) <= longestInner && depth < deepestInner && [piece.comment, ""].includes(next.comment);
+    return (
+      plainLength(text) <= longestInner && depth < deepestInner && [piece.comment, ""].includes(next.comment)
+    );
   }
 
   /** Text with all values filled in. */

@@ -105,7 +105,7 @@ export function resetLines(model: Model, use: (helper: Helper) => string): strin
     ...entries.map(([key, how]) => `        "${key}": ${how},`),
     "    }",
     "    for path, weight in self.named_parameters():",
-    "        initialisers.get(path, initialisers[path.rpartition(\".\")[2]])(weight)",
+    '        initialisers.get(path, initialisers[path.rpartition(".")[2]])(weight)',
     ...(model.weights.some((w) => w.range) ? ["    self.project_parameters()"] : []),
   ];
 }

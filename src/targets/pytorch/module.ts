@@ -129,7 +129,12 @@ function docOf(model: Model, sources: ReadonlyMap<string, SourceFile>): string[]
     ...inputs,
     "and gives",
     ...outputs,
-    ...(image ? ["", `Images have channels last: \`${image.name}.permute(0, 2, 3, 1)\` makes that of PyTorch's usual layout.`] : []),
+    ...(image
+      ? [
+          "",
+          `Images have channels last: \`${image.name}.permute(0, 2, 3, 1)\` makes that of PyTorch's usual layout.`,
+        ]
+      : []),
   ];
 }
 

@@ -64,12 +64,22 @@ export function renderClass(
     .map((a) => `self.${attributeOf(a.name, tree)} = ${a.name}`);
   const parameters = args.map((a) => `, ${a.name}: ${types[a.kind]}`).join("");
   const inputs = draft.parameters.map((p) => `, ${p.name}: Tensor`).join("");
-  const outputs = draft.outputs.length === 1 ? "Tensor" : `tuple[${draft.outputs.map(() => "Tensor").join(", ")}]`;
+  const outputs =
+    draft.outputs.length === 1 ? "Tensor" : `tuple[${draft.outputs.map(() => "Tensor").join(", ")}]`;
   const { block } = draft.place;
   const lines = [
     ...(block ? heading(block, sources) : (model?.heading ?? [])),
     ...signature(`class ${plan.name}(nn.Module):`),
-    ...indent(docstring(model?.doc ?? docOf(block, draft.parameters.map((p) => p.name), sources))),
+    ...indent(
+      docstring(
+        model?.doc ??
+          docOf(
+            block,
+            draft.parameters.map((p) => p.name),
+            sources,
+          ),
+      ),
+    ),
     "",
   ];
   const body = [...keep, ...init, ...(model?.init ?? [])];
@@ -89,7 +99,8 @@ export function renderClass(
 /** `y = f(x)`, `return y`: `return f(x)`. */
 function withReturn(statements: readonly string[], result: string): string[] {
   const last = statements[statements.length - 1] ?? "";
-  if (last.startsWith(`${result} = `)) return [...statements.slice(0, -1), `return ${last.slice(result.length + 3)}`];
+  if (last.startsWith(`${result} = `))
+    return [...statements.slice(0, -1), `return ${last.slice(result.length + 3)}`];
   return [...statements, `return ${result}`];
 }
 
@@ -138,20 +149,36 @@ function access(root: Branch, path: readonly string[]): string {
 function construct(branch: Branch, inInit: (text: string) => string, used: { used: boolean }): string[] {
   const kind = kindOf(branch);
   if (kind === "leaf") return [inInit(branch.construct ?? "nn.Module()")];
-  const entries = [...branch.children].map(([key, child]) => ({ key, lines: construct(child, inInit, used) }));
+  const entries = [...branch.children].map(([key, child]) => ({
+    key,
+    lines: construct(child, inInit, used),
+  }));
   if (kind === "list") {
     const [first] = entries;
     const text = first.lines.join("\n");
     if (entries.length > 1 && entries.every(({ lines }) => lines.join("\n") === text)) {
-      const head = first.lines.length === 1 ? `nn.ModuleList(${text} for _ in range(${entries.length}))` : null;
+      const head =
+        first.lines.length === 1 ? `nn.ModuleList(${text} for _ in range(${entries.length}))` : null;
       if (head) return [head];
     }
-    return bracket("nn.ModuleList([", entries.map((e) => e.lines), "])");
+    return bracket(
+      "nn.ModuleList([",
+      entries.map((e) => e.lines),
+      "])",
+    );
   }
   if (kind === "dict")
-    return bracket("nn.ModuleDict({", entries.map(({ key, lines }) => prefixed(`"${key}": `, lines)), "})");
+    return bracket(
+      "nn.ModuleDict({",
+      entries.map(({ key, lines }) => prefixed(`"${key}": `, lines)),
+      "})",
+    );
   used.used = true;
-  return bracket("Namespace(", entries.map(({ key, lines }) => prefixed(`${key}=`, lines)), ")");
+  return bracket(
+    "Namespace(",
+    entries.map(({ key, lines }) => prefixed(`${key}=`, lines)),
+    ")",
+  );
 }
 
 function prefixed(prefix: string, [first, ...rest]: readonly string[]): string[] {
@@ -161,7 +188,11 @@ function prefixed(prefix: string, [first, ...rest]: readonly string[]): string[]
 function bracket(open: string, entries: readonly (readonly string[])[], close: string): string[] {
   const flat = `${open}${entries.map((lines) => lines.join(" ")).join(", ")}${close}`;
   if (entries.every((lines) => lines.length === 1) && flat.length <= 72) return [flat];
-  return [open, ...entries.flatMap((lines) => indent([...lines.slice(0, -1), `${lines[lines.length - 1]},`])), close];
+  return [
+    open,
+    ...entries.flatMap((lines) => indent([...lines.slice(0, -1), `${lines[lines.length - 1]},`])),
+    close,
+  ];
 }
 
 function assign(target: string, lines: readonly string[]): string[] {
@@ -172,7 +203,7 @@ function assign(target: string, lines: readonly string[]): string[] {
 function foldLoops(statements: readonly Statement[], tree: Branch): string[] {
   const lines: string[] = [];
   let comment = "";
-  for (let i = 0; i < statements.length; ) {
+  for (let i = 0; i < statements.length;) {
     const statement = statements[i];
     if (statement.comment !== "" && statement.comment !== comment) {
       lines.push(`# ${statement.comment}`);
@@ -190,7 +221,11 @@ function foldLoops(statements: readonly Statement[], tree: Branch): string[] {
   return lines;
 }
 
-function loopAt(statements: readonly Statement[], at: number, tree: Branch): { lines: string[]; count: number } | null {
+function loopAt(
+  statements: readonly Statement[],
+  at: number,
+  tree: Branch,
+): { lines: string[]; count: number } | null {
   const pattern = /^([\p{L}_][\p{L}\d_]*) = self\.([^()]*)\[(\d+)\]\(\1\)$/u;
   const first = pattern.exec(statements[at].code);
   if (!first || first[3] !== "0") return null;
@@ -270,12 +305,17 @@ function breakLong(line: string): string[] {
   const rows: string[] = [];
   for (const part of parts) {
     const last = rows[rows.length - 1];
-    if (last !== undefined && `${start}    ${last} ${part},`.length <= room) rows[rows.length - 1] = `${last} ${part},`;
+    if (last !== undefined && `${start}    ${last} ${part},`.length <= room)
+      rows[rows.length - 1] = `${last} ${part},`;
     else rows.push(`${part},`);
   }
   // A trailing comma after a sole generator would make it a syntax error.
   if (parts.length === 1 || rows.length === 1) rows[rows.length - 1] = rows[rows.length - 1].slice(0, -1);
-  return [line.slice(0, open + 1), ...rows.map((row) => `${start}    ${row}`), `${start}${line.slice(close)}`];
+  return [
+    line.slice(0, open + 1),
+    ...rows.map((row) => `${start}    ${row}`),
+    `${start}${line.slice(close)}`,
+  ];
 }
 
 /** `def f(a, b):` over several lines where it is long. */

@@ -67,7 +67,8 @@ export function sizes(context: EmitContext, name: string): string {
 function byCoefficient(context: EmitContext, operator: "*" | "+", helper: Helper) {
   const { inputs, self, use } = context;
   const by = coefficientOf(context.config.by);
-  if (by.kind === "constant") return { call: `${inputs[0]} ${operator} ${context.float(by.value, "by")}`, loose: true };
+  if (by.kind === "constant")
+    return { call: `${inputs[0]} ${operator} ${context.float(by.value, "by")}`, loose: true };
   return { module: `${use(helper)}(${sizes(context, "by")})`, call: `${self}(${inputs[0]})` };
 }
 
@@ -97,7 +98,9 @@ export const arithmetic: Readonly<Record<string, Emit>> = {
     return { call: `${x} + ${use(dropPath)}(${step}, ${float(drop, "drop")}, self.training)`, loose: true };
   },
   Dropout: ({ config, inputs: [x], float }) =>
-    config.p === 0 ? { call: x } : { call: `F.dropout(${x}, ${float(config.p as number, "p")}, self.training)` },
+    config.p === 0
+      ? { call: x }
+      : { call: `F.dropout(${x}, ${float(config.p as number, "p")}, self.training)` },
   DropPath: ({ config, inputs: [x], use, float }) =>
     config.p === 0
       ? { call: x }

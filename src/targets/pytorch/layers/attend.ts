@@ -175,8 +175,17 @@ function region(draft: Draft): Region {
       ? kept(draft, "window", "int", context.int(over.size, "window"))
       : kept(draft, "stripe", "int", context.int(over.width, "stripe"));
   const [rows, columns] =
-    over.kind === "windows" ? [size, size] : over.direction === "horizontal" ? [size, "width"] : ["height", size];
-  const named = over.kind === "windows" ? "Window" : over.direction === "horizontal" ? "HorizontalStripe" : "VerticalStripe";
+    over.kind === "windows"
+      ? [size, size]
+      : over.direction === "horizontal"
+        ? [size, "width"]
+        : ["height", size];
+  const named =
+    over.kind === "windows"
+      ? "Window"
+      : over.direction === "horizontal"
+        ? "HorizontalStripe"
+        : "VerticalStripe";
   const shifted = over.kind === "windows" && over.shift > 0;
   return {
     rows,
@@ -243,7 +252,9 @@ function offsets(draft: Draft, rows: string, columns: string): string[] {
   if (over.kind === "windows" && over.shift > 0)
     seen.push(`${need(draft, shiftedWindows)}(height, width, window, shift)`);
   if (config.causal)
-    seen.push(`torch.ones(${local(rows)} * ${local(columns)}, ${local(rows)} * ${local(columns)}, dtype=torch.bool).tril()`);
+    seen.push(
+      `torch.ones(${local(rows)} * ${local(columns)}, ${local(rows)} * ${local(columns)}, dtype=torch.bool).tril()`,
+    );
   if (seen.length > 0) {
     draft.init.push(`self.register_buffer("seen", ${seen.join(" & ")}, persistent=False)`);
     lines.push(`scores = scores.masked_fill(~self.seen, float("-inf"))`);

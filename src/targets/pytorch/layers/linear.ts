@@ -78,13 +78,7 @@ function convolution(context: EmitContext, groups: boolean): string {
   const { config, shapes, outputs } = context;
   const constraint = context.constraint("weight");
   const flat = shapes[0].length === 2;
-  const helper = constraint
-    ? flat
-      ? constrainedConv1d
-      : constrainedConv2d
-    : flat
-      ? conv1d
-      : conv2d;
+  const helper = constraint ? (flat ? constrainedConv1d : constrainedConv2d) : flat ? conv1d : conv2d;
   const from = shapes[0][shapes[0].length - 1];
   const to = outputs[0][outputs[0].length - 1];
   const other = (name: string, usual: number): string | null =>

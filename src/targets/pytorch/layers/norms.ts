@@ -93,7 +93,9 @@ export const norms: Readonly<Record<string, Emit>> = {
   CenterNorm: (context) => affine(context, centerNorm, false),
   LayerNorm: (context) => affine(context, layerNorm, true),
   RMSNorm: (context) => affine(context, rmsNorm, true),
-  BatchNorm: { none: "how its running statistics are carried along in training is not defined by the language yet" },
+  BatchNorm: {
+    none: "how its running statistics are carried along in training is not defined by the language yet",
+  },
   UnitNorm: ({ config, inputs: [x], use, float }) => ({
     call: `${use(config.guard === "max" ? guarded : unit)}(${x}, ${float(config.floor as number, "floor")})`,
   }),

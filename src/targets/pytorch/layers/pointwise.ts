@@ -82,7 +82,9 @@ def ${norm === "token" ? "project_tokens" : "project"}(x: Tensor, radius: float)
     return x * torch.rsqrt(square.clamp_min(1.0))`.trim(),
 });
 
-const simple = (f: string): Emit => ({ inputs: [x] }) => ({ call: `${f}(${x})` });
+const simple =
+  (f: string): Emit =>
+  ({ inputs: [x] }) => ({ call: `${f}(${x})` });
 
 function number(context: EmitContext, name: string): string {
   return context.float(context.config[name] as number, name);
@@ -117,7 +119,8 @@ export const pointwise: Readonly<Record<string, Emit>> = {
   PReLU: (context) => {
     const slope = coefficientOf(context.config.slope);
     const [x] = context.inputs;
-    if (slope.kind === "constant") return { call: `F.leaky_relu(${x}, ${context.float(slope.value, "slope")})` };
+    if (slope.kind === "constant")
+      return { call: `F.leaky_relu(${x}, ${context.float(slope.value, "slope")})` };
     return { module: `${context.use(prelu)}(${sizes(context, "slope")})`, call: `${context.self}(${x})` };
   },
   Clamp: (context) => ({

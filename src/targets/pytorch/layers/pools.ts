@@ -30,7 +30,11 @@ function flat(helper: Helper): Helper {
   };
 }
 
-function pool({ config, inputs, shapes, use, int }: EmitContext, helper: Helper, more = ""): { call: string } {
+function pool(
+  { config, inputs, shapes, use, int }: EmitContext,
+  helper: Helper,
+  more = "",
+): { call: string } {
   const name = use(shapes[0].length === 2 ? flat(helper) : helper);
   const numbers = ["kernel", "stride"].map((key) => int(config[key] as number, key));
   const padding = config.padding === 0 ? "" : `, ${int(config.padding as number, "padding")}`;

@@ -137,7 +137,9 @@ export const structure: Readonly<Record<string, Emit>> = {
     const name = use(extend);
     const call = before.reduce(
       (inner, b, axis) =>
-        b + after[axis] === 0 ? inner : `${name}(${inner}, ${axis + 1}, ${b}, ${after[axis]}, "${config.mode}")`,
+        b + after[axis] === 0
+          ? inner
+          : `${name}(${inner}, ${axis + 1}, ${b}, ${after[axis]}, "${config.mode}")`,
       x,
     );
     return { call };
@@ -151,7 +153,9 @@ export const structure: Readonly<Record<string, Emit>> = {
   Concat: ({ config, inputs }) => ({
     call: `torch.cat([${inputs.join(", ")}], dim=${config.axis === "tokens" ? 1 : -1})`,
   }),
-  MeanPool: ({ inputs: [x], shapes }) => ({ call: `${x}.mean(dim=${shapes[0].length === 3 ? "(1, 2)" : "1"})` }),
+  MeanPool: ({ inputs: [x], shapes }) => ({
+    call: `${x}.mean(dim=${shapes[0].length === 3 ? "(1, 2)" : "1"})`,
+  }),
   Learned: ({ self, batch, use, shape, channels, int }) => {
     const sizes = shape("value");
     const text = sizes.map((n, i) => (i === sizes.length - 1 ? channels(n, "channels") : int(n, "tokens")));

@@ -1,0 +1,39 @@
+/** recipe.json: what train.py needs to know of the model and of the spec's train section. */
+import { weightRecipes } from "../../graph/groups.ts";
+import type { Model, TrainConfig } from "../../model/model.ts";
+
+export function contractOf(model: Model, recipe: TrainConfig): string {
+  const [input] = model.inputs;
+  const shape = model.values[input.value].shape;
+  const { span: _, ...said } = recipe;
+  const groups = weightRecipes(model, recipe);
+  const contract = {
+    model: model.name,
+    inputs: model.inputs.map(({ name, value, domain }) => ({
+      name,
+      shape: model.values[value].shape,
+      domain,
+    })),
+    classes: model.values[model.outputs[0].value].shape.at(-1),
+    ...normalizationOf(model, shape[2] ?? 1),
+    recipe: said,
+    groups: Object.fromEntries(
+      model.weights
+        .map(({ path, role }, i) => [path, role, groups[i]] as const)
+        .filter(([, role]) => role !== "statistic")
+        .map(([path, , { weightDecay, lrScale }]) => [path, { weight_decay: weightDecay, lr_scale: lrScale }]),
+    ),
+  };
+  return JSON.stringify(contract, null, 1) + "\n";
+}
+
+/** Mean and deviation of each channel, for augmentations: those of the `Normalize` that the input flows into. */
+function normalizationOf(model: Model, channels: number): { mean: number[]; deviation: number[] } {
+  const readers = model.nodes.filter(({ inputs }) => inputs.includes(model.inputs[0].value));
+  if (readers.length === 1 && readers[0].layer === "Normalize") {
+    const { mean, scale } = readers[0].config as { mean: number[]; scale: number[] };
+    return { mean, deviation: scale.map((s) => 1 / s) };
+  }
+  const same = (x: number): number[] => new Array<number>(channels).fill(x);
+  return { mean: same(0.5), deviation: same(0.25) };
+}
