@@ -14,6 +14,7 @@ export function contractOf(model: Model, recipe: TrainConfig): string {
       shape: model.values[value].shape,
       domain,
     })),
+    outputs: model.outputs.map(({ name }) => name),
     classes: model.values[model.outputs[0].value].shape.at(-1),
     ...normalizationOf(model, shape[2] ?? 1),
     recipe: said,
