@@ -33,6 +33,8 @@ it("every room imports only from the rooms it may know", () => {
     for (const [, path] of readFileSync(file, "utf8").matchAll(/from "(\.[^"]+)"/g)) {
       const target = relative(".", join(dirname(file), path));
       const room = roomOf(target);
+      // The one target that knows layers: it writes modules that people read (docs/architecture.md).
+      if (room === "layers" && file.startsWith("src/targets/pytorch/layers/")) continue;
       if (room === roomOf(file) || target === "src/host.ts" || allowed.includes(room)) continue;
       strays.push(`${file} → ${target}`);
     }

@@ -13,7 +13,11 @@ import { problemOf, steps } from "./problem.ts";
 import { outcomeOf, python, runCases, scratch, writeCase } from "./pytorch.ts";
 import { distance, outcomeOn, type Outcome } from "./run.ts";
 
-const absent = !all ? "part of npm run test:parity" : python === null ? "no Python with torch ($PYTHON, python3)" : null;
+const absent = !all
+  ? "part of npm run test:parity"
+  : python === null
+    ? "no Python with torch ($PYTHON, python3)"
+    : null;
 if (all && absent) console.info(`PyTorch: skipped, ${absent}`);
 
 /** Without what is random in training: PyTorch draws its own numbers there. */
@@ -35,7 +39,8 @@ const outcomeIn = (folder: string, model: Model): Outcome => {
     if (!tensor) throw new Error(`no ${name}`);
     return tensor;
   };
-  const under = (prefix: string) => new Map(model.weights.map(({ path }) => [path, get(`${prefix}/${path}`)]));
+  const under = (prefix: string) =>
+    new Map(model.weights.map(({ path }) => [path, get(`${prefix}/${path}`)]));
   return {
     logits: get(`output/${model.outputs[0].name}`),
     loss: get("loss").data[0],
@@ -66,7 +71,9 @@ describe.skipIf(absent !== null)("PyTorch", () => {
     }
   }, 300_000);
   afterAll(() => {
-    console.info(`PyTorch: largest distances from the float64 interpreter, ${steps} steps:\n${lines.join("\n")}`);
+    console.info(
+      `PyTorch: largest distances from the float64 interpreter, ${steps} steps:\n${lines.join("\n")}`,
+    );
     folder.remove();
   });
 
@@ -85,20 +92,20 @@ describe.skipIf(absent !== null)("PyTorch", () => {
   });
 
   test("compiles in one graph under torch.compile, where this PyTorch has it", () => {
-    const chosen = cases.filter(({ name }) =>
-      ["quick-start", "swin-tiny", "lipsformer-cswin-tiny"].includes(name),
-    );
+    const paths = (names: readonly string[]): string[] => names.map((name) => at(name, "float32"));
     let said: string;
     try {
-      said = runCases("float32", "compile", chosen.map(({ name }) => at(name, "float32")));
+      // The C++ that torch.compile's own backend writes takes a minute or two; what breaks a graph shows without it.
+      said = runCases("float32", "inductor", paths(["quick-start"]));
+      said += runCases("float32", "aot_eager", paths(["swin-tiny", "lipsformer-cswin-tiny", "lipshift"]));
     } catch (error) {
       if (!String(error).includes("has no attribute 'compile'")) throw error;
       lines.push("torch.compile: skipped, this PyTorch doesn't have it");
       return;
     }
     lines.push(said.trim());
-    const apart = [...said.matchAll(/training=False (\S+)/g)].map(([, x]) => Number(x));
-    expect(apart.length).toBe(chosen.length);
+    const apart = [...said.matchAll(/graph: (\S+) apart/g)].map(([, x]) => Number(x));
+    expect(apart.length).toBe(4);
     for (const x of apart) expect(x).toBeLessThan(1e-4);
-  }, 300_000);
+  }, 600_000);
 });

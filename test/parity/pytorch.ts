@@ -74,7 +74,11 @@ export function outcomeOf(folder: string): ReadonlyMap<string, HostTensor> {
 }
 
 /** Output of a Python program; what it says on failure is the failure. */
-export function runPython(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string): string {
+export function runPython(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd?: string,
+): string {
   if (python === null) throw new Error("no Python with torch");
   const threads = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", PYTHONDONTWRITEBYTECODE: "1" };
   const run = spawnSync(python, args, {

@@ -1,5 +1,6 @@
 /** recipe.json: what train.py needs to know of the model and of the spec's train section. */
 import { weightRecipes } from "../../graph/groups.ts";
+import { normalizationOf } from "../../model/normalization.ts";
 import type { Model, TrainConfig } from "../../model/model.ts";
 
 export function contractOf(model: Model, recipe: TrainConfig): string {
@@ -16,25 +17,23 @@ export function contractOf(model: Model, recipe: TrainConfig): string {
     })),
     outputs: model.outputs.map(({ name }) => name),
     classes: model.values[model.outputs[0].value].shape.at(-1),
-    ...normalizationOf(model, shape[2] ?? 1),
+    ...frameOf(model, shape[2] ?? 1),
     recipe: said,
     groups: Object.fromEntries(
       model.weights
         .map(({ path, role }, i) => [path, role, groups[i]] as const)
         .filter(([, role]) => role !== "statistic")
-        .map(([path, , { weightDecay, lrScale }]) => [path, { weight_decay: weightDecay, lr_scale: lrScale }]),
+        .map(([path, , { weightDecay, lrScale }]) => [
+          path,
+          { weight_decay: weightDecay, lr_scale: lrScale },
+        ]),
     ),
   };
   return JSON.stringify(contract, null, 1) + "\n";
 }
 
-/** Mean and deviation of each channel, for augmentations: those of the `Normalize` that the input flows into. */
-function normalizationOf(model: Model, channels: number): { mean: number[]; deviation: number[] } {
-  const readers = model.nodes.filter(({ inputs }) => inputs.includes(model.inputs[0].value));
-  if (readers.length === 1 && readers[0].layer === "Normalize") {
-    const { mean, scale } = readers[0].config as { mean: number[]; scale: number[] };
-    return { mean, deviation: scale.map((s) => 1 / s) };
-  }
+/** Mean and deviation of each channel, for augmentations of images, whose entries lie in [0, 1]. */
+function frameOf(model: Model, channels: number): { mean: readonly number[]; deviation: readonly number[] } {
   const same = (x: number): number[] => new Array<number>(channels).fill(x);
-  return { mean: same(0.5), deviation: same(0.25) };
+  return normalizationOf(model) ?? { mean: same(0.5), deviation: same(0.25) };
 }
