@@ -6,6 +6,7 @@
  * an s just above a Lanczos estimate: tight to about 1e-6, one Gram product. Where that doesn't succeed, `gramIteration`
  * (Delattre et al. 2023, arXiv 2305.16173, with the errors of docs/gains.md carried backward) bounds any matrix.
  */
+import { addInnerProducts } from "./products.ts";
 import { addUp, divUp, mulUp, sqrtUp, subDown } from "./up.ts";
 
 /** Unit roundoff of float64, and the largest error of one operation that underflows. */
@@ -86,98 +87,12 @@ function scaledVectors(
   return { vectors: { data, count, length }, exponent };
 }
 
-/** All inner products, symmetric, row-major. Four by four at a time, in blocks of the inner index. */
-function gramOf({ data: v, count: n, length: p }: Vectors): Float64Array {
+/** All inner products, symmetric, row-major. */
+function gramOf({ data, count: n, length: p }: Vectors): Float64Array {
   const g = new Float64Array(n * n);
-  const whole = n - (n % 4);
-  for (let from = 0; from < p; from += 256) {
-    const to = Math.min(p, from + 256);
-    for (let i = 0; i < whole; i += 4) {
-      for (let j = 0; j <= i; j += 4) gramTile(v, g, n, p, i, j, from, to);
-    }
-    for (let i = whole; i < n; i++) {
-      for (let j = 0; j <= i; j++) {
-        let s = 0;
-        for (let k = from; k < to; k++) s += v[i * p + k] * v[j * p + k];
-        g[i * n + j] += s;
-      }
-    }
-  }
+  addInnerProducts({ data: g, at: 0, stride: n }, { data, at: 0, stride: p }, n, p);
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) g[j * n + i] = g[i * n + j];
   return g;
-}
-
-function gramTile(
-  v: Float64Array,
-  g: Float64Array,
-  n: number,
-  p: number,
-  i: number,
-  j: number,
-  from: number,
-  to: number,
-) {
-  let s00 = 0,
-    s01 = 0,
-    s02 = 0,
-    s03 = 0;
-  let s10 = 0,
-    s11 = 0,
-    s12 = 0,
-    s13 = 0;
-  let s20 = 0,
-    s21 = 0,
-    s22 = 0,
-    s23 = 0;
-  let s30 = 0,
-    s31 = 0,
-    s32 = 0,
-    s33 = 0;
-  const a = i * p;
-  const b = j * p;
-  for (let k = from; k < to; k++) {
-    const x0 = v[a + k],
-      x1 = v[a + p + k],
-      x2 = v[a + 2 * p + k],
-      x3 = v[a + 3 * p + k];
-    const y0 = v[b + k],
-      y1 = v[b + p + k],
-      y2 = v[b + 2 * p + k],
-      y3 = v[b + 3 * p + k];
-    s00 += x0 * y0;
-    s01 += x0 * y1;
-    s02 += x0 * y2;
-    s03 += x0 * y3;
-    s10 += x1 * y0;
-    s11 += x1 * y1;
-    s12 += x1 * y2;
-    s13 += x1 * y3;
-    s20 += x2 * y0;
-    s21 += x2 * y1;
-    s22 += x2 * y2;
-    s23 += x2 * y3;
-    s30 += x3 * y0;
-    s31 += x3 * y1;
-    s32 += x3 * y2;
-    s33 += x3 * y3;
-  }
-  const o = i * n + j;
-  g[o] += s00;
-  g[o + 1] += s01;
-  g[o + 2] += s02;
-  g[o + 3] += s03;
-  g[o + n] += s10;
-  g[o + n + 1] += s11;
-  g[o + n + 2] += s12;
-  g[o + n + 3] += s13;
-  g[o + 2 * n] += s20;
-  g[o + 2 * n + 1] += s21;
-  g[o + 2 * n + 2] += s22;
-  g[o + 2 * n + 3] += s23;
-  g[o + 3 * n] += s30;
-  g[o + 3 * n + 1] += s31;
-  g[o + 3 * n + 2] += s32;
-  g[o + 3 * n + 3] += s33;
 }
 
 /** ≥ ‖·‖_F² of these numbers: a plain sum, and the error that its n additions can have made. */
@@ -195,37 +110,32 @@ function gramError(vectors: Vectors): number {
   return addUp(mulUp(gamma(p + 2), squaredNormUpper(vectors.data)), mulUp(n * n * p, underflow));
 }
 
+/** Columns of the Cholesky factor that are made together. */
+const columnsAtOnce = 32;
+
 /**
  * ≥ λmax(G) if the Cholesky factorisation of fl(s·I − G) ends with positive pivots, else ∞.
- * A computed factor R has RᵀR = A + Δ with ‖Δ‖₂ ≤ γ/(1−γ)·tr A, γ = γ_{n+1} (Higham 2002, theorem 10.3 and (10.7)).
+ * A computed factor R has RᵀR = A + Δ with ‖Δ‖₂ ≤ γ/(1−γ)·tr A, γ = γ_{n+1}, whatever the order of its sums (Higham 2002,
+ * theorem 10.3 and (10.7), lemma 8.4).
  */
 function provenAbove(g: Float64Array, n: number, s: number): number {
   const r = new Float64Array(n * n);
   let trace = 0;
   let largest = 0;
   for (let i = 0; i < n; i++) {
-    const row = i * n;
-    for (let j = 0; j <= i; j++) {
-      const other = j * n;
-      const entry = i === j ? s - g[row + i] : -g[row + j];
-      let s0 = 0;
-      let s1 = 0;
-      let k = 0;
-      for (; k + 1 < j; k += 2) {
-        s0 += r[row + k] * r[other + k];
-        s1 += r[row + k + 1] * r[other + k + 1];
-      }
-      if (k < j) s0 += r[row + k] * r[other + k];
-      const rest = entry - (s0 + s1);
-      if (i !== j) {
-        r[row + j] = rest / r[other + j];
-        continue;
-      }
-      if (!(rest > 0) || !(entry > 0)) return Infinity;
-      r[row + i] = Math.sqrt(rest);
-      trace = addUp(trace, entry);
-      largest = Math.max(largest, entry);
-    }
+    for (let j = 0; j < i; j++) r[i * n + j] = -g[i * n + j];
+    const entry = s - g[i * n + i];
+    if (!(entry > 0)) return Infinity;
+    r[i * n + i] = entry;
+    trace = addUp(trace, entry);
+    largest = Math.max(largest, entry);
+  }
+  // A block of columns at a time; then its products are taken from all that is right of it.
+  for (let from = 0; from < n; from += columnsAtOnce) {
+    const to = Math.min(n, from + columnsAtOnce);
+    if (!factorColumns(r, n, from, to)) return Infinity;
+    const rest = { data: r, at: to * n + to, stride: n };
+    addInnerProducts(rest, { data: r, at: to * n + from, stride: n }, n - to, to - from, -1);
   }
   const part = gamma(n + 2);
   const factorError = mulUp(divUp(part, subDown(1, part)), trace);
@@ -233,6 +143,23 @@ function provenAbove(g: Float64Array, n: number, s: number): number {
   // The diagonal's own subtraction was rounded too.
   const bound = addUp(addUp(addUp(s, factorError), mulUp(2 * u, largest)), tiny);
   return Number.isNaN(bound) ? Infinity : bound;
+}
+
+/** Columns from … to of the factor, from what is left of A there; false at a pivot that isn't positive. */
+function factorColumns(r: Float64Array, n: number, from: number, to: number): boolean {
+  for (let i = from; i < n; i++) {
+    const row = i * n;
+    for (let j = from; j < to && j <= i; j++) {
+      const other = j * n;
+      let sum = 0;
+      for (let k = from; k < j; k++) sum += r[row + k] * r[other + k];
+      const rest = r[row + j] - sum;
+      if (i !== j) r[row + j] = rest / r[other + j];
+      else if (rest > 0) r[row + i] = Math.sqrt(rest);
+      else return false;
+    }
+  }
+  return true;
 }
 
 /** Lower estimate of λmax by Lanczos with full reorthogonalisation; only a guess, nothing rests on it. */
@@ -246,12 +173,7 @@ function largestRitzValue(g: Float64Array, n: number): number {
   normalise(q);
   for (let step = 0; step < steps; step++) {
     basis.push(q);
-    const next = new Float64Array(n);
-    for (let i = 0; i < n; i++) {
-      let s = 0;
-      for (let j = 0; j < n; j++) s += g[i * n + j] * q[j];
-      next[i] = s;
-    }
+    const next = symmetricProduct(g, n, q);
     alpha.push(dot(next, q));
     for (let twice = 0; twice < 2; twice++) {
       for (const b of basis) {
@@ -265,6 +187,32 @@ function largestRitzValue(g: Float64Array, n: number): number {
     q = next;
   }
   return largestOfTridiagonal(alpha, beta);
+}
+
+/** Gq, four rows at a time: their sums don't wait for each other. */
+function symmetricProduct(g: Float64Array, n: number, q: Float64Array): Float64Array<ArrayBuffer> {
+  const out = new Float64Array(n);
+  let i = 0;
+  for (; i + 3 < n; i += 4) {
+    const [a, b, c, d] = [i * n, (i + 1) * n, (i + 2) * n, (i + 3) * n];
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let j = 0; j < n; j++) {
+      const x = q[j];
+      s0 += g[a + j] * x;
+      s1 += g[b + j] * x;
+      s2 += g[c + j] * x;
+      s3 += g[d + j] * x;
+    }
+    out[i] = s0;
+    out[i + 1] = s1;
+    out[i + 2] = s2;
+    out[i + 3] = s3;
+  }
+  for (; i < n; i++) for (let j = 0; j < n; j++) out[i] += g[i * n + j] * q[j];
+  return out;
 }
 
 function dot(x: Float64Array, y: Float64Array): number {
