@@ -48,11 +48,19 @@ export interface Program {
   readonly outputs: readonly { readonly name: string; readonly value: Value }[];
 }
 
+/** Something shorter for a value that was just made. */
+export type Fuser = (e: Emitter, value: Value) => Value | null;
+
 export class Emitter {
   readonly values: Value[] = [];
+  private readonly fusers: readonly Fuser[];
   /** Given to every value made from now on. */
   origin = "";
   private readonly known = new Map<string, Value>();
+
+  constructor(fusers: readonly Fuser[] = []) {
+    this.fusers = fusers;
+  }
 
   input(name: string, shape: Dims, dtype: DType): Value {
     return this.add({ kind: "input", callee: name, args: [], shape, dtype }, "");
@@ -70,10 +78,13 @@ export class Emitter {
 
   call(callee: string, given: readonly Given[], shape: Dims, dtype: DType = "f32"): Value {
     const args = given.map(argument);
-    return this.add(
-      { kind: "call", callee, args, shape, dtype },
-      `${callee}|${dtype}|${shape}|${args.map(keyOf).join("|")}`,
-    );
+    const key = `${callee}|${dtype}|${shape}|${args.map(keyOf).join("|")}`;
+    const value = this.add({ kind: "call", callee, args, shape, dtype }, key);
+    for (const fuser of this.fusers) {
+      const fused = fuser(this, value);
+      if (fused !== null) return fused;
+    }
+    return value;
   }
 
   /** Chains become one; to the same shape it is nothing. */

@@ -1,7 +1,7 @@
 /** The support functions by name, for the engines; generated files hold their text. */
 import { addRows, slice, sumOver } from "./arrays.ts";
 import { convolve, convolveGradInput, convolveGradKernel } from "./conv.ts";
-import { gelu, geluTanh } from "./gelu.ts";
+import { gelu, geluGradient, geluTanh } from "./gelu.ts";
 import type { SupportName } from "./names.ts";
 import { multiply, multiplyEach } from "./products.ts";
 import { weightsOf } from "./run.ts";
@@ -12,6 +12,7 @@ export const support = {
   convolveGradInput,
   convolveGradKernel,
   gelu,
+  geluGradient,
   geluTanh,
   multiply,
   multiplyEach,

@@ -5,6 +5,7 @@ export const supportNames = [
   "convolveGradInput",
   "convolveGradKernel",
   "gelu",
+  "geluGradient",
   "geluTanh",
   "multiply",
   "multiplyEach",
