@@ -3,57 +3,35 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Graph } from "../../src/graph/graph.ts";
 import { openOrtNode } from "../../src/runtime/engines/onnxruntime-node.ts";
-import { openEngine } from "../../src/runtime/engines/select.ts";
 import { emitOnnx } from "../../src/targets/onnx/onnx.ts";
-import { modelOf } from "../helpers/elaborated.ts";
 import { valueOf } from "../onnx/support.ts";
-import { problemOf, type Problem } from "../parity/problem.ts";
-import { distance, outcomeOn } from "../parity/run.ts";
-
-function problem(file: string, name: string, set: Record<string, string> = {}): Problem {
-  const model = modelOf(file, name, set);
-  if (model.train === null) throw new Error(`${name} has no recipe`);
-  return problemOf(name, model, { ...model.train, batch: 4 });
-}
+import type { Problem } from "../parity/problem.ts";
+import { expectParity, tinyProblem, transformerProblem } from "./check-engine.ts";
 
 describe.skipIf(process.env.LIPSC_PACKAGES === undefined)("onnxruntime-node on WebGPU", () => {
   const found: string[] = [];
   afterAll(() => console.info(found.join("\n")));
 
-  it.each([
-    ["test/fixtures/tiny-fashion.lips", "TinyFashion", {}],
-    ["bench/specs/vit-bench.lips", "VitBench", { depth: "1", dim: "24" }],
-  ])(
-    "%s: gradients, and parameters after ten steps, agree with the float64 interpreter",
-    async (file, name, set) => {
-      const { training, ...rest } = problem(file, name, set);
-      const webgpu = valueOf(await openOrtNode({ device: "webgpu" }));
-      expect(webgpu.device).toBe("WebGPU");
-      const exact = await outcomeOn(valueOf(await openEngine({ engine: "reference" })), {
-        training,
-        ...rest,
-      });
-      const apart = distance(await outcomeOn(webgpu, { training, ...rest }), exact);
-      const [gradients, parameters] = [apart.gradients.distance, apart.parameters.distance];
-      found.push(`${name}: logits ${apart.logits}, gradients ${gradients}, parameters ${parameters}`);
-      expect(apart.logits).toBeLessThan(1e-4);
-      expect(gradients, apart.gradients.path).toBeLessThan(1e-3);
-      expect(parameters, apart.parameters.path).toBeLessThan(1e-3);
-      found.push(`${name}, operators of a training step: ${await placement(training, rest)}`);
+  it.each([tinyProblem(), transformerProblem()])(
+    "$name agrees with the float64 interpreter",
+    async (problem) => {
+      const engine = valueOf(await openOrtNode({ device: "webgpu" }));
+      expect(engine.device).toBe("WebGPU");
+      found.push(await expectParity(engine, problem));
+      found.push(`  operators of its training step: ${await placement(problem)}`);
     },
   );
 
   /** How many operators ran where, by ONNX Runtime's own trace. */
-  async function placement(graph: Graph, { weights, feeds }: Omit<Problem, "training">): Promise<string> {
+  async function placement({ training, weights, feeds }: Problem): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), "lipsc-trace-"));
     try {
       const engine = valueOf(await openOrtNode({ device: "webgpu" }));
-      const model = emitOnnx(graph, { provider: "webgpu" });
-      const session = valueOf(await engine.load(graph, model, {}, join(folder, "trace")));
+      const model = emitOnnx(training, { provider: "webgpu" });
+      const session = valueOf(await engine.load(training, model, {}, join(folder, "trace")));
       const state = Object.fromEntries(
-        graph.nodes.flatMap((node) => {
+        training.nodes.flatMap((node) => {
           const input = "name" in node.attributes ? String(node.attributes.name) : "";
           if (node.op !== "input" || !/^[mv]\//.test(input)) return [];
           const zeros = new Float32Array(node.shape.reduce((a, b) => a * b, 1));

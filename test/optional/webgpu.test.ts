@@ -1,20 +1,33 @@
-/** WebGPU in Node: run by `npm run test:webgpu`, which says where the packages and the driver are. */
+/** TensorFlow.js on WebGPU in Node: run by `npm run test:webgpu`, which says where packages and driver are. */
 import * as tf from "@tensorflow/tfjs-core";
-import { describe, expect, it } from "vitest";
-import { importPackage } from "../../src/runtime/engines/packages.ts";
+import { afterAll, describe, expect, it } from "vitest";
 import { handwrittenVersion } from "../../bench/tfjs/handwritten.ts";
 import { nativeMeans } from "../../bench/tfjs/native.ts";
+import { openEngine } from "../../src/runtime/engines/select.ts";
 import { agrees, referenceRun, sizes } from "../bench/network.ts";
+import { valueOf } from "../onnx/support.ts";
+import { expectParity, expectSteadyTraining, tinyProblem, transformerProblem } from "./check-engine.ts";
 
-describe.skipIf(process.env.LIPSC_PACKAGES === undefined)("webgpu", () => {
+describe.skipIf(process.env.LIPSC_PACKAGES === undefined)("tfjs-webgpu", () => {
+  const found: string[] = [];
+  afterAll(() => console.info(found.join("\n")));
+  const open = async () => valueOf(await openEngine({ engine: "tfjs-webgpu" }));
+
+  it.each([tinyProblem(), transformerProblem()])(
+    "$name agrees with the float64 interpreter",
+    async (problem) => {
+      const engine = await open();
+      expect(tf.getBackend()).toBe("webgpu");
+      found.push(await expectParity(engine, problem));
+    },
+  );
+
+  it("100 steps: the loss falls, memory stays", async () => {
+    found.push(await expectSteadyTraining(await open(), tinyProblem(), 100));
+  });
+
   it("the hand-written version of the benchmark agrees with the float64 interpreter", async () => {
-    const { create, globals } = await importPackage("webgpu");
-    Object.assign(globalThis, globals);
-    const navigator = { gpu: (create as (options: string[]) => unknown)([]) };
-    Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
-    await importPackage("@tensorflow/tfjs-backend-webgpu");
-    expect(await tf.setBackend("webgpu")).toBe(true);
-    expect(tf.getBackend()).toBe("webgpu");
+    await open();
     await agrees(handwrittenVersion(sizes, nativeMeans), await referenceRun());
   });
 });
