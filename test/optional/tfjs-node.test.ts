@@ -8,10 +8,10 @@ import { agrees, referenceRun, sizes } from "../bench/network.ts";
 import { valueOf } from "../onnx/support.ts";
 import { expectParity, expectSteadyTraining, tinyProblem, transformerProblem } from "./check-engine.ts";
 
-describe.skipIf(process.env.LIPSC_PACKAGES === undefined)("tfjs-node", () => {
+describe.skipIf(process.env.LIPSC_PACKAGES === undefined)("the native TensorFlow library", () => {
   const found: string[] = [];
   afterAll(() => console.info(found.join("\n")));
-  const open = async () => valueOf(await openEngine({ engine: "tfjs-node" }));
+  const open = async () => valueOf(await openEngine({ engine: process.env.LIPSC_ENGINE ?? "tfjs-node" }));
 
   it.each([tinyProblem(), transformerProblem()])(
     "$name agrees with the float64 interpreter",
