@@ -1,5 +1,6 @@
 /** Convolutions and their two gradients, all three as ordinary operators. */
-import type { ConvAttributes } from "../../../graph/graph.ts";
+import type { ConvAttributes, Dims, GraphNode } from "../../../graph/graph.ts";
+import type { Emitter } from "../emitter.ts";
 import type { Emission } from "./emission.ts";
 
 function common({ stride, padding, dilation, groups }: ConvAttributes) {
@@ -11,6 +12,7 @@ export const conv: Emission<"conv"> = (e, node, [x, kernel], [, k]) =>
 
 /** The adjoint of a convolution is ConvTranspose; what the stride left over at the far edge is `output_padding`. */
 export const convGradInput: Emission<"convGradInput"> = (e, node, [dy, kernel], [gradient, k]) => {
+  if (mirrors(node.attributes, k.shape)) return mirrored(e, node, dy, kernel, k.shape);
   const { stride, padding, dilation, input } = node.attributes;
   const left = [0, 1].map((i) => {
     const reached = (gradient.shape[2 + i] - 1) * stride[i] + (k.shape[2 + i] - 1) * dilation[i] + 1;
@@ -23,6 +25,36 @@ export const convGradInput: Emission<"convGradInput"> = (e, node, [dy, kernel], 
   const missing = left.map((n, i) => n - allowed[i]);
   return missing.every((n) => n === 0) ? dx : e.node("Pad", [dx, e.int64([0, 0, 0, 0, 0, 0, ...missing])]);
 };
+
+/** Whether the adjoint is a convolution of the same kind with the taps in reverse order: stride 1, one channel a group. */
+function mirrors(
+  { stride, padding, dilation, groups }: ConvAttributes,
+  [out, depth, ...taps]: Dims,
+): boolean {
+  const fits = (at: number) => padding[at] <= (taps[at % 2] - 1) * dilation[at % 2];
+  return groups === out && depth === 1 && stride.every((s) => s === 1) && [0, 1, 2, 3].every(fits);
+}
+
+/** ONNX Runtime's CPU ConvTranspose takes four times as long as its Conv for depthwise kernels (docs/engines.md). */
+function mirrored(
+  e: Emitter,
+  { attributes }: GraphNode<"convGradInput">,
+  dy: string,
+  kernel: string,
+  k: Dims,
+): string {
+  const { padding, dilation } = attributes;
+  const far = -(2 ** 31);
+  const turned = e.node("Slice", [
+    kernel,
+    e.int64([-1, -1]),
+    e.int64([far, far]),
+    e.int64([2, 3]),
+    e.int64([-1, -1]),
+  ]);
+  const pads = padding.map((p, at) => (k[2 + (at % 2)] - 1) * dilation[at % 2] - p);
+  return e.node("Conv", [dy, turned], { ...common(attributes), pads, kernel_shape: k.slice(2) });
+}
 
 /**
  * dK[o, c, u, v] = Σ x[n, c, i·stride + u·dilation − pad] dy[n, o, i]: a convolution of x with dy as its kernel, batch
