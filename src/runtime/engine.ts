@@ -6,8 +6,8 @@ export type { HostTensor } from "../graph/graph.ts";
 
 export interface SessionOptions {
   /**
-   * Inputs whose value in the next run is the output of the same name (parameters, moments). They are set once by
-   * `write`, stay in the engine's memory from step to step without copies, and are read with `read`.
+   * Inputs whose value in the next run is the output of the same name (parameters, moments). They begin as zeros, are
+   * set by `write`, stay in the engine's memory from step to step without copies, and are read with `read`.
    */
   readonly carry?: readonly string[];
 }

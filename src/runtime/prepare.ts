@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { buildInferenceGraph } from "../graph/inference.ts";
-import { initialise } from "../graph/initialise.ts";
+import { initialWeight } from "../graph/initialise.ts";
 import { buildTrainingGraph } from "../graph/training.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
 import { batchesPerEpoch, trainingBatches, type TrainingBatches } from "./batches.ts";
 import { readCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { augmentProblem, frameOf } from "./data/augment/augment.ts";
 import type { Data } from "./data/samples.ts";
-import type { Engine, HostTensor, Session } from "./engine.ts";
+import type { Engine, Session } from "./engine.ts";
 import { bad, good, type Result } from "./result.ts";
 import { lengthOf, type RunLength } from "./run-config.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -59,12 +59,11 @@ export async function prepare(plan: TrainPlan): Promise<Result<Prepared>> {
   if (!step.ok) return step;
   const inference = buildInferenceGraph(model, { batch: recipe.batch });
   if (!inference.ok) return inference;
-  const start = startState(plan, step.value);
-  if (!start.ok) return start;
-  const { state, ...place } = start.value;
+  const state = stateShapes(step.value);
   const session = await engine.open(step.value, { carry: [...state.keys()] });
   if (!session.ok) return session;
-  await session.value.write(Object.fromEntries(state));
+  const start = await writeStart(plan, state, session.value);
+  if (!start.ok) return start;
   const tester = data.test ? await engine.open(inference.value) : good(null);
   if (!tester.ok) return tester;
   const rowPlan: RowPlan = {
@@ -78,7 +77,7 @@ export async function prepare(plan: TrainPlan): Promise<Result<Prepared>> {
   return good({
     plan,
     length: lengthOf(recipe, batchesPerEpoch(data.train, recipe.batch)),
-    start: place,
+    start: start.value,
     session: session.value,
     tester: tester.value,
     state: new Set(state.keys()),
@@ -118,17 +117,24 @@ export function stateShapes(graph: Graph): Map<string, readonly number[]> {
   return shapes;
 }
 
-function startState(plan: TrainPlan, graph: Graph): Result<Checkpoint> {
-  const shapes = stateShapes(graph);
+/** Puts the checkpoint or fresh weights into a session whose state is zero; gives the place where the run stands. */
+async function writeStart(
+  { model, recipe, folder, resume }: TrainPlan,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  session: Session,
+): Promise<Result<Place>> {
   // A run that was killed before its first checkpoint begins again: the same seed gives the same start.
-  if (plan.resume && existsSync(plan.folder.checkpoint))
-    return readCheckpoint(plan.folder.checkpoint, plan.model, shapes);
-  const weights = initialise(plan.model, plan.recipe.seed);
-  const state = new Map<string, HostTensor>();
-  for (const [name, dims] of shapes) {
-    const size = dims.reduce((a, b) => a * b, 1);
-    const initial = name.startsWith("param/") ? weights.get(name.slice("param/".length)) : undefined;
-    state.set(name, { dtype: "f32", dims, data: initial ?? new Float32Array(size) });
+  if (resume && existsSync(folder.checkpoint)) {
+    const checkpoint = readCheckpoint(folder.checkpoint, model, shapes);
+    if (!checkpoint.ok) return checkpoint;
+    const { state, ...place } = checkpoint.value;
+    await session.write(Object.fromEntries(state));
+    return good(place);
   }
-  return good({ step: 0, epochLoss: 0, epochCorrect: 0, state });
+  // One at a time, so that they are never all there twice.
+  for (const weight of model.weights) {
+    const data = initialWeight(weight, recipe.seed);
+    await session.write({ [`param/${weight.path}`]: { dtype: "f32", dims: weight.shape, data } });
+  }
+  return good({ step: 0, epochLoss: 0, epochCorrect: 0 });
 }

@@ -52,6 +52,27 @@ describe("peepholes", () => {
     expect(operators(b, y)).toEqual(["Gemm", "Add", "Mul"]);
   });
 
+  test("the sum of all squares is one operator, also where the square is wanted too", async () => {
+    const b = new Builder();
+    const x = b.input("x", [70, 50]);
+    const square = b.mul(x, x);
+    expect(operators(b, b.sum(square, [0, 1]))).toEqual(["ReduceSumSquare"]);
+    const y = b.add(square, b.sum(square, [0, 1]));
+    expect(operators(b, y)).toEqual(["Mul", "ReduceSumSquare", "Add"]);
+    await agrees(b, y);
+  });
+
+  test("the input gradient of a depthwise convolution of stride 1 is a convolution", async () => {
+    const b = new Builder();
+    const attributes = { stride: [1, 1], padding: [2, 0, 1, 2], dilation: [1, 2], groups: 3 } as const;
+    const x = b.input("x", [2, 3, 9, 8]);
+    const kernel = b.input("k", [3, 1, 3, 2]);
+    const { shape } = b.conv(x, kernel, attributes);
+    const dx = b.op("convGradInput", [b.input("dy", shape), kernel], { ...attributes, input: x.shape });
+    expect(operators(b, dx)).toEqual(["Slice", "Conv"]);
+    await agrees(b, dx);
+  });
+
   test("a factor and a swap of axes go into the product", async () => {
     const b = new Builder();
     const k = b.transpose(b.input("k", [2, 3, 4, 5]), [0, 1, 3, 2]);

@@ -5,14 +5,19 @@ import type { Graph } from "../../graph/graph.ts";
 import type { Provider } from "../../targets/onnx/emitter.ts";
 import type { Engine, Session, SessionOptions } from "../engine.ts";
 import type { Result } from "../result.ts";
-import { ortSession } from "./onnxruntime.ts";
+import { stopHandover } from "../../targets/onnx/handover.ts";
+import { modelOutputName } from "../../targets/onnx/names.ts";
+import { writableInPlace } from "./in-place.ts";
+import { ortSession, type Written } from "./onnxruntime.ts";
 import { cpuThreads, reasonOf, type EngineOptions } from "./options.ts";
 
 const deviceNames = { cpu: "CPU", webgpu: "WebGPU", cuda: "CUDA" } as const;
 
 export interface OrtNodeEngine extends Engine {
-  /** Loads the bytes of a model for a graph; `profile` is a prefix for ONNX Runtime's own trace of every node. */
-  load(graph: Graph, model: Uint8Array, options?: SessionOptions, profile?: string): Promise<Result<Session>>;
+  /** `profile` is a prefix for ONNX Runtime's own trace of every node. */
+  open(graph: Graph, options?: SessionOptions, profile?: string): Promise<Result<Session>>;
+  /** Loads the bytes of a model for a graph. */
+  load(graph: Graph, model: Uint8Array, options?: SessionOptions): Promise<Result<Session>>;
 }
 
 /** Where the package or the wanted provider is absent, the diagnostic says so. */
@@ -31,7 +36,8 @@ export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: En
   }
   // What fails is thrown, and told as a diagnostic; the library's own log would say it again.
   ort.env.logLevel = "fatal";
-  const { emitOnnx } = await import("../../targets/onnx/onnx.ts");
+  const { onnxModel } = await import("../../targets/onnx/onnx.ts");
+  const { encodeModel } = await import("../../targets/onnx/proto.ts");
   const providers = device === "cpu" ? ["cpu"] : [device, "cpu"];
   const module = { Tensor: ort.Tensor, writesInPlace: device === "cpu" };
   const sessionOptions = (profile?: string): InferenceSession.SessionOptions => ({
@@ -39,16 +45,30 @@ export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: En
     executionProviders: providers,
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
   });
-  const load: OrtNodeEngine["load"] = async (graph, model, options, profile) => {
+  const load = async (
+    graph: Graph,
+    model: Uint8Array,
+    options?: SessionOptions,
+    profile?: string,
+    written?: Written,
+  ): Promise<Result<Session>> => {
     try {
       const session = await ort.InferenceSession.create(model, sessionOptions(profile));
-      return { ok: true, value: ortSession(module, session, graph, options) };
+      return { ok: true, value: ortSession(module, session, graph, options, written) };
     } catch (error) {
       return {
         ok: false,
         problem: diagnostic("engine-refused", null, { engine: name, reason: reasonOf(error) }),
       };
     }
+  };
+  const open = (graph: Graph, options?: SessionOptions, profile?: string): Promise<Result<Session>> => {
+    const model = onnxModel(graph, { provider: device });
+    const { carry = [] } = options ?? {};
+    if (!module.writesInPlace || carry.length === 0) return load(graph, encodeModel(model), options, profile);
+    const carried = carry.map((input) => ({ input, output: modelOutputName(graph, input) }));
+    const written = { inPlace: writableInPlace(model, carried) };
+    return load(graph, encodeModel(stopHandover(model)), options, profile, written);
   };
   if (device !== "cpu") {
     const refusal = await probe(ort, device, providers);
@@ -61,8 +81,8 @@ export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: En
     name,
     device: device === "cpu" ? `CPU, ${threads} thread${threads === 1 ? "" : "s"}` : deviceNames[device],
     version: ort.env.versions.node ?? ort.env.versions.common,
-    open: (graph, options) => load(graph, emitOnnx(graph, { provider: device }), options),
-    load,
+    open,
+    load: (graph, model, options) => load(graph, model, options),
   };
   return { ok: true, value };
 }
@@ -75,7 +95,7 @@ export function sessionSettings(threads: number): InferenceSession.SessionOption
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     enableCpuMemArena: true,
-    enableMemPattern: true,
+    enableMemPattern: false,
     logSeverityLevel: 3,
     extra: { session: { set_denormal_as_zero: "1" } },
   };

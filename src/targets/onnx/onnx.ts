@@ -9,6 +9,7 @@ import { View } from "./fuse/fusion.ts";
 import { fuseBias, fuseProduct } from "./fuse/gemm.ts";
 import { modelOutputName } from "./names.ts";
 import { fusePads } from "./fuse/pads.ts";
+import { fuseSquareSum } from "./fuse/square-sum.ts";
 import { encodeModel, type OnnxModel, type OnnxTensor, type OnnxValue } from "./proto.ts";
 import { relaxBroadcasts } from "../relax.ts";
 
@@ -23,7 +24,7 @@ export interface OnnxOptions {
 }
 
 /** Tried in this order on every node, from the last node to the first. */
-const fusers: readonly Fuser[] = [fusePads, fuseBias, fuseProduct];
+const fusers: readonly Fuser[] = [fusePads, fuseBias, fuseProduct, fuseSquareSum];
 
 /** The bytes of an .onnx file that computes the graph. Throws for a graph that breaks its own rules. */
 export function emitOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {

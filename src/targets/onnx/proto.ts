@@ -33,6 +33,8 @@ export interface OnnxValue {
   readonly name: string;
   readonly dtype: DType;
   readonly dims: Dims;
+  /** A sequence of such tensors. */
+  readonly sequence?: boolean;
 }
 
 export interface OnnxModel {
@@ -96,7 +98,10 @@ const root = protobuf.Root.fromJSON({
       },
     },
     ValueInfoProto: { fields: { name: one("string", 1), type: one("TypeProto", 2) } },
-    TypeProto: { fields: { tensorType: one("TensorTypeProto", 1) } },
+    TypeProto: {
+      fields: { tensorType: one("TensorTypeProto", 1), sequenceType: one("SequenceTypeProto", 4) },
+    },
+    SequenceTypeProto: { fields: { elemType: one("TypeProto", 1) } },
     TensorTypeProto: { fields: { elemType: one("int32", 1), shape: one("TensorShapeProto", 2) } },
     TensorShapeProto: { fields: { dim: many("DimensionProto", 1) } },
     DimensionProto: { fields: { dimValue: one("int64", 1) } },
@@ -153,14 +158,9 @@ function encodeAttribute(name: string, value: AttributeValue): Record<string, un
   return { name, type: 7, ints: value };
 }
 
-function encodeValue(value: OnnxValue): Record<string, unknown> {
-  return {
-    name: value.name,
-    type: {
-      tensorType: {
-        elemType: elementTypes[value.dtype],
-        shape: { dim: value.dims.map((dimValue) => ({ dimValue })) },
-      },
-    },
+function encodeValue({ name, dtype, dims, sequence = false }: OnnxValue): Record<string, unknown> {
+  const tensor = {
+    tensorType: { elemType: elementTypes[dtype], shape: { dim: dims.map((dimValue) => ({ dimValue })) } },
   };
+  return { name, type: sequence ? { sequenceType: { elemType: tensor } } : tensor };
 }
