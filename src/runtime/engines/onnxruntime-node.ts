@@ -17,7 +17,7 @@ export interface OrtNodeEngine extends Engine {
   /** `profile` is a prefix for ONNX Runtime's own trace of every node. */
   open(graph: Graph, options?: SessionOptions, profile?: string): Promise<Result<Session>>;
   /** Loads the bytes of a model for a graph. */
-  load(graph: Graph, model: Uint8Array, options?: SessionOptions): Promise<Result<Session>>;
+  load(graph: Graph, model: Uint8Array, options?: SessionOptions, profile?: string): Promise<Result<Session>>;
 }
 
 /** Where the package or the wanted provider is absent, the diagnostic says so. */
@@ -82,7 +82,7 @@ export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: En
     device: device === "cpu" ? `CPU, ${threads} thread${threads === 1 ? "" : "s"}` : deviceNames[device],
     version: ort.env.versions.node ?? ort.env.versions.common,
     open,
-    load: (graph, model, options) => load(graph, model, options),
+    load: (graph, model, options, profile) => load(graph, model, options, profile),
   };
   return { ok: true, value };
 }
