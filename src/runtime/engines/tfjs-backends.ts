@@ -12,6 +12,8 @@ export interface Backend {
   readonly install: string | null;
   /** Registers the backend; throws where something is missing. */
   register(tf: typeof Tf): Promise<void>;
+  /** What went wrong on the device since the last time, where the backend itself would go on with wrong numbers. */
+  failures?(tf: typeof Tf): readonly string[];
   /** Once it runs: what it runs on. A text that begins with `!` says why it can't be used. */
   device(tf: typeof Tf): string;
 }
@@ -40,6 +42,24 @@ function native(engine: string, wantsGpu: boolean): Backend {
   };
 }
 
+interface WebGpuDevice {
+  addEventListener(type: "uncapturederror", listener: (event: { error: { message: string } }) => void): void;
+}
+
+const listened = new WeakMap<WebGpuDevice, string[]>();
+
+/** A shader that doesn't compile is an event to a device, not an exception, and its results are whatever was there. */
+function deviceErrors(tf: typeof Tf): string[] {
+  const { device } = tf.backend() as unknown as { device: WebGpuDevice };
+  let errors = listened.get(device);
+  if (errors === undefined) {
+    const heard: string[] = (errors = []);
+    device.addEventListener("uncapturederror", ({ error }) => heard.push(error.message));
+    listened.set(device, errors);
+  }
+  return errors;
+}
+
 const webgpu: Backend = {
   engine: "tfjs-webgpu",
   name: "webgpu",
@@ -55,7 +75,9 @@ const webgpu: Backend = {
     // It looks for navigator.gpu as soon as it is loaded.
     await importPackage("@tensorflow/tfjs-backend-webgpu");
   },
+  failures: (tf) => deviceErrors(tf).splice(0),
   device(tf) {
+    deviceErrors(tf);
     const { adapterInfo } = tf.backend() as { adapterInfo?: { vendor?: string; architecture?: string } };
     const parts = [adapterInfo?.vendor, adapterInfo?.architecture].filter((part) => part);
     return `WebGPU${parts.length > 0 ? `, ${parts.join(" ")}` : ""}`;

@@ -129,6 +129,11 @@ async function tfjsSession(
         };
         run.next[name].dispose();
       }
+      const [failure] = backend.failures?.(tf) ?? [];
+      if (failure !== undefined)
+        throw new Error(
+          `${backend.engine}: the device reports an error, so its numbers are wrong: ${failure}`,
+        );
       return outputs;
     },
     async write(values) {

@@ -65,5 +65,7 @@ export const cast: Emission<"cast"> = (e, node, [x]) =>
   castTo(e, tensorOf(e, x, "f32"), node.attributes.to, node.shape);
 
 function castTo(e: Emitter, x: Value, to: keyof typeof types, shape: readonly number[]): Value {
-  return e.call("tf.cast", [x, text(types[to])], shape, to);
+  const labelled = e.call("tf.cast", [x, text(types[to])], shape, to);
+  // On WebGPU a cast to float32 changes the label only, and some kernels then read the integers' bits, or don't compile.
+  return to === "f32" && x.dtype !== "f32" ? e.call("tf.mul", [labelled, 1], shape) : labelled;
 }
