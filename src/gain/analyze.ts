@@ -2,10 +2,11 @@
  * The analysis: one forward pass over the Model in one phase. Ranges are found once; gains once per source (a model
  * input, or any value a claim starts from). Every layer's rule is applied through `ruleAt`, nowhere else.
  */
-import type { Config, GainContext, Layer, LayerRules, Ruled } from "../layers/layer.ts";
+import type { Config, GainContext, Layer, LayerRules, Parts, Ruled } from "../layers/layer.ts";
 import { layers as builtIn } from "../layers/registry.ts";
 import type { Model, Node, NodeBody, Phase, ValueId } from "../model/model.ts";
-import type { Range, WeightFacts, WeightOracle } from "./facts.ts";
+import type { MatrixOracle, Range, WeightFacts, WeightOracle } from "./facts.ts";
+import { Forms } from "./forms.ts";
 import {
   closeValue,
   gainOf,
@@ -28,6 +29,8 @@ export type LayerTable = ReadonlyMap<string, Layer>;
 export interface AnalysisOptions {
   readonly layers?: LayerTable;
   readonly oracle?: WeightOracle;
+  /** Norms of products and sums of weights, where the weights are at hand: the phase `checkpoint`. */
+  readonly matrices?: MatrixOracle;
 }
 
 /** Gains of all values against one source; `rules` names the rule that gave each. */
@@ -55,6 +58,7 @@ export class Analysis implements Scope {
   private readonly facts = new Map<number, WeightFacts>();
   private readonly bySource = new Map<ValueId, SourceGains>();
   private readonly steps = new Map<Node, Step>();
+  private readonly forms: Forms | null;
   private homes: Map<ValueId, Node> | null = null;
   /** Rules whose finite gain is of little use, with the reason. */
   readonly cautions = new Map<Node, Reason>();
@@ -65,6 +69,7 @@ export class Analysis implements Scope {
     this.phase = phase;
     this.layers = options.layers ?? builtIn;
     this.oracle = options.oracle ?? weightFacts;
+    this.forms = options.matrices ? new Forms(model, this.layers, options.matrices) : null;
     this.ranges = new Array<Range | undefined>(model.values.length);
     this.producers = new Array<Node | undefined>(model.values.length);
     for (const node of model.nodes) for (const value of node.outputs) this.producers[value] = node;
@@ -124,18 +129,26 @@ export class Analysis implements Scope {
       if (node.outputs.includes(source)) continue;
       const incoming = node.inputs.map((value) => gains[value] ?? nothing);
       if (incoming.every(isNothing)) continue;
-      const ruled = this.ruleAt(node, incoming);
+      const at = (value: ValueId): Gain => gains[value] ?? nothing;
+      const ruled = this.ruleAt(node, incoming, this.context(node), (input, count) =>
+        this.forms ? this.forms.parts(node.inputs[input], count, source, at) : null,
+      );
       node.outputs.forEach((value, i) => {
         gains[value] = ruled[i].gain;
         rules[value] = ruled[i].rule;
+        const formed = this.forms?.gain(value, source, at);
+        if (!formed) return;
+        gains[value] = tighter(ruled[i].gain, formed.gain);
+        if (formed.gain.entries.some((x, e) => x < ruled[i].gain.entries[e])) rules[value] = formed.rule;
       });
       const parts = this.partwise(node);
       const before = parts && !parts.inside.has(source) ? gains[parts.root] : undefined;
       if (parts && before) {
         const value = node.outputs[0];
         const relative = closeValue(through(before, parts.map), values[value].shape);
-        gains[value] = tighter(ruled[0].gain, relative);
-        if (relative.entries.some((x, i) => x < ruled[0].gain.entries[i])) rules[value] = parts.rule;
+        const known = at(value);
+        gains[value] = tighter(known, relative);
+        if (relative.entries.some((x, i) => x < known.entries[i])) rules[value] = parts.rule;
       }
     }
     return {
@@ -157,13 +170,18 @@ export class Analysis implements Scope {
   }
 
   /** Applies the layer's rule to the gains of the node's inputs; closed, free of NaN, with a reason for every ∞. */
-  ruleAt(node: Node, incoming: readonly Gain[], context = this.context(node)): readonly Ruled[] {
+  ruleAt(
+    node: Node,
+    incoming: readonly Gain[],
+    context = this.context(node),
+    parts?: Parts,
+  ): readonly Ruled[] {
     const rules = this.rulesOf(node);
     if ("reason" in rules) {
       const gain = unproven(rules.reason, ...incoming);
       return node.outputs.map(() => ({ gain, rule: "no proven rule" }));
     }
-    const ruled = rules.gain(context, incoming);
+    const ruled = rules.gain(context, incoming, parts);
     if (ruled.length !== node.outputs.length)
       throw new Error(`${node.layer}: the rule gives ${ruled.length} gains`);
     return ruled.map(({ gain, rule, caution }, i) => {

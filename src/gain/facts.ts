@@ -1,6 +1,7 @@
 /** What the analysis knows of values and weights: facts, never tensors' contents. */
 import type { Phase, Shape, Weight } from "../model/model.ts";
 import type { Reason } from "./gain.ts";
+import type { Matrix } from "./matrix.ts";
 
 /**
  * Proven ranges of one value over the whole input domain; ∞ where unproven.
@@ -39,7 +40,37 @@ export interface WeightFacts {
   readonly values: readonly number[] | null;
   /** Why the facts are ∞. */
   readonly why: Reason | null;
+  /** What only stored entries can tell: known in the phase `checkpoint` alone. */
+  readonly stored?: StoredFacts;
 }
+
+/** Proven of the stored entries of one weight (src/measure). */
+export interface StoredFacts {
+  /** ≥ the distance of any two rows: the margin of a head. */
+  readonly rowDistance: number;
+  /** ≥ the distance of any two entries of one column: the offsets of one head in a table of positions. */
+  readonly columnSpread: number;
+  /** Of a convolution's kernel, by its taps. */
+  readonly kernel?: KernelFacts;
+}
+
+/** `together`: how many kernels read one channel (the multiplier of a depthwise convolution); 1 for ordinary kernels. */
+export interface KernelFacts {
+  /** ≥ ‖W_t‖₂ for every tap t, row-major. */
+  taps(together: number): readonly number[];
+  /** ≥ the l2 norm of the circular convolution with stride 1 on a torus with these positions along each axis. */
+  circular(torus: readonly number[], dilation: number, together: number): number;
+}
+
+/** Proven norms of a matrix that acts on tokens. */
+export interface MatrixNorms {
+  readonly spectral: number;
+  readonly rowSum: number;
+  readonly rowNorm: number;
+}
+
+/** Gives the norms of a matrix made of stored weights; null where it can't be made (a constrained weight). */
+export type MatrixOracle = (matrix: Matrix) => MatrixNorms | null;
 
 /** Gives the facts of a weight in a phase. Tests and the what-if tables pass their own. */
 export type WeightOracle = (weight: Weight, phase: Phase) => WeightFacts;

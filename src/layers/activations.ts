@@ -5,7 +5,7 @@
  * Proof: |y_i − y'_i| ≤ s·|x_i − x'_i| for every entry; the three norms are monotone in absolute entries and
  * homogeneous. Each row proves its own s. Constants of 16 digits are rounded up: none is below the supremum.
  */
-import { mulUp, nextDown } from "../gain/up.ts";
+import { mulUp, nextDown, subDown } from "../gain/up.ts";
 import type { Builder, Tensor } from "../graph/builder.ts";
 import type { Node } from "../model/model.ts";
 import { defineLayer, type Call, type Layer, type ParamSignature } from "./layer.ts";
@@ -22,6 +22,8 @@ interface Activation {
   read?(call: Call): Numbers | undefined;
   /** Proven supremum of |φ'|. */
   slope(c: Numbers): number;
+  /** ≤ inf φ'; −slope where left out. */
+  readonly least?: (c: Numbers) => number;
   /** Encloses φ([low, high]); ends may be infinite. */
   image(low: number, high: number, c: Numbers): Image;
   /** ≥ |φ(0)| */
@@ -77,6 +79,7 @@ const rows: readonly Activation[] = [
     name: "ReLU",
     summary: "max(x, 0)",
     slope: () => 1,
+    least: () => 0,
     image: (low, high) => [Math.max(low, 0), Math.max(high, 0)],
     firm: always,
     lower: (b, x) => b.maximum(x, 0),
@@ -105,6 +108,7 @@ const rows: readonly Activation[] = [
     ],
     read: (call) => ({ form: call.word("form") }),
     slope: (c) => (c.form === "tanh" ? 1.128993068658772 : 1.128904145185155),
+    least: (c) => subDown(1, c.form === "tanh" ? 1.128993068658772 : 1.128904145185155),
     // Minima: −0.169971… (exact), −0.170041… (tanh).
     image: gated(-0.1701, 0.5),
     firm: never,
@@ -119,6 +123,7 @@ const rows: readonly Activation[] = [
     name: "SiLU",
     summary: "x·sigmoid(x)",
     slope: () => 1.099839320128867,
+    least: () => subDown(1, 1.099839320128867),
     image: gated(-0.27847, 0.5),
     firm: never,
     lower: (b, x) => b.mul(x, b.sigmoid(x)),
@@ -128,6 +133,7 @@ const rows: readonly Activation[] = [
     name: "Tanh",
     summary: "tanh x",
     slope: () => 1,
+    least: () => 0,
     image: (low, high) => [Math.max(-1, down(Math.tanh(low))), Math.min(1, up(Math.tanh(high)))],
     firm: always,
     lower: (b, x) => b.tanh(x),
@@ -137,6 +143,7 @@ const rows: readonly Activation[] = [
     name: "Sigmoid",
     summary: "1/(1 + e^−x)",
     slope: () => 0.25,
+    least: () => 0,
     image: (low, high) => [Math.max(0, down(sigmoid(low))), Math.min(1, up(sigmoid(high)))],
     atZero: () => 0.5,
     firm: always,
@@ -152,6 +159,7 @@ const rows: readonly Activation[] = [
       return beta === undefined ? undefined : { beta };
     },
     slope: () => 1,
+    least: () => 0,
     image: monotone((x, c) => softplus(number(c, "beta") * x) / number(c, "beta")),
     atZero: (c) => up(Math.LN2 / number(c, "beta")),
     firm: always,
@@ -167,6 +175,7 @@ const rows: readonly Activation[] = [
       return alpha === undefined ? undefined : { alpha };
     },
     slope: (c) => Math.max(1, number(c, "alpha")),
+    least: () => 0,
     image: monotone((x, c) => (x > 0 ? x : number(c, "alpha") * Math.expm1(x))),
     firm: (c) => number(c, "alpha") <= 1,
     lower: (b, x, c) => b.add(b.maximum(x, 0), b.mul(lowerExpMinus(b, x), number(c, "alpha"))),
@@ -181,6 +190,7 @@ const rows: readonly Activation[] = [
       return slope === undefined ? undefined : { slope };
     },
     slope: (c) => Math.max(1, Math.abs(number(c, "slope"))),
+    least: (c) => Math.min(1, number(c, "slope")),
     image: (low, high, c) => {
       const s = number(c, "slope");
       const f = (x: number): number => (x >= 0 ? x : s === 0 ? 0 : s * x);
@@ -222,6 +232,7 @@ const rows: readonly Activation[] = [
     name: "SELU",
     summary: "λx above 0, λα(e^x − 1) below",
     slope: () => mulUp(seluScale, seluAlpha),
+    least: () => 0,
     image: monotone((x) => (x > 0 ? seluScale * x : seluScale * seluAlpha * Math.expm1(x))),
     firm: never,
     lower: (b, x) => b.mul(b.add(b.maximum(x, 0), b.mul(lowerExpMinus(b, x), seluAlpha)), seluScale),
@@ -231,6 +242,7 @@ const rows: readonly Activation[] = [
     name: "HardSwish",
     summary: "x·clip(x + 3, 0, 6)/6",
     slope: () => 1.5,
+    least: () => -0.5,
     image: gated(-0.375, 0.5),
     firm: never,
     lower: (b, x) => b.mul(x, b.div(b.minimum(b.maximum(b.add(x, 3), 0), 6), 6)),
@@ -272,6 +284,7 @@ function layerOf(row: Activation): Layer {
         ),
       ],
     },
+    slopes: (config) => [row.least?.(config) ?? -row.slope(config), row.slope(config)],
     lower: ({ builder, inputs: [x], config }) => [row.lower(builder, x, config)],
   });
 }

@@ -6,7 +6,8 @@
  * Attained by a + a. Range: the radii add, R° too (the sum of two constant tokens is one), intervals add or
  * subtract.
  */
-import { plus } from "../gain/gain.ts";
+import { channelsOf, plus } from "../gain/gain.ts";
+import { identityMatrix, sumOf } from "../gain/matrix.ts";
 import { closeRange } from "../gain/range.ts";
 import { addUp, subDown, subUp } from "../gain/up.ts";
 import type { Range } from "../gain/facts.ts";
@@ -36,6 +37,16 @@ function sum(name: string, summary: string, sign: 1 | -1): Layer {
     rules: {
       gain: (_, [a, b]) => [{ gain: plus(a, b), rule: "Sum" }],
       range: ({ ranges: [a, b], outputs }) => [closeRange(sumRange(a, b, sign), outputs[0], a.why ?? b.why)],
+    },
+    tokenwise({ shapes: [shape] }) {
+      const whole = identityMatrix(channelsOf(shape));
+      const second = sumOf([{ factor: sign, of: whole }]);
+      return [
+        [
+          { input: 0, matrix: whole },
+          { input: 1, matrix: second },
+        ],
+      ];
     },
     lower: ({ builder, inputs: [a, b] }) => [sign > 0 ? builder.add(a, b) : builder.sub(a, b)],
   });

@@ -1,4 +1,5 @@
 import { divUp, mulUp } from "../gain/up.ts";
+import { centreMatrix, diagonalMatrix, productOf } from "../gain/matrix.ts";
 import { defineLayer } from "./layer.ts";
 import { mapped, tokenwiseRange } from "./pointwise.ts";
 import { showShape } from "./check.ts";
@@ -43,6 +44,10 @@ export const centerNorm = defineLayer({
         tokenwiseRange(input, shape, gains(shape[shape.length - 1], gamma.maxAbs), bias, undefined, why),
       ];
     },
+  },
+  tokenwise({ shapes: [shape], weight }) {
+    const d = shape[shape.length - 1];
+    return [[{ input: 0, matrix: productOf(diagonalMatrix(d, weight("gamma")), centreMatrix(d)) }]];
   },
   lower: ({ builder: b, inputs: [x], weight }) => {
     const axis = x.shape.length - 1;

@@ -19,8 +19,10 @@
  * Source: Sedghi, Gupta & Long 2019 (arXiv 1805.10408) for the operator, Singla & Feizi 2021 (arXiv
  * 1911.10258) for bounds by reshaped kernels; the count with dilation: proof above.
  */
+import type { KernelFacts } from "../gain/facts.ts";
 import { channelsOf, tokensOf } from "../gain/gain.ts";
-import { mulUp, sqrtUp } from "../gain/up.ts";
+import { weightMatrix } from "../gain/matrix.ts";
+import { addUp, hypotUp, minBound, mulUp, sqrtUp, sumUp } from "../gain/up.ts";
 import type { Tensor } from "../graph/builder.ts";
 import type { Shape } from "../model/model.ts";
 import { affineRules } from "./affine.ts";
@@ -108,6 +110,31 @@ export function kernelShape(out: number, depth: number, kernel: number, rank: nu
   return [out, depth, ...new Array<number>(rank - 1).fill(kernel)];
 }
 
+/**
+ * ≥ the l2 norm from the taps themselves, known at a checkpoint: by classes of taps that read positions of one residue
+ * modulo the stride, and by the frequencies of the circular convolution on a torus large enough (proofs in
+ * docs/gains.md, "Conv").
+ */
+export function byTaps(kernel: KernelFacts, shape: Shape, w: Windows, together: number): number {
+  const positions = shape.slice(0, -1);
+  const torus = positions.map((n) => n + Math.min(w.padding, (w.kernel - 1) * w.dilation));
+  return minBound(
+    byClasses(kernel.taps(together), positions.length, w),
+    kernel.circular(torus, w.dilation, together),
+  );
+}
+
+/** (Σ over classes of (Σ of the class's ‖W_t‖₂)²)^½. */
+function byClasses(taps: readonly number[], axes: number, { kernel, stride, dilation }: Windows): number {
+  const sums = new Map<string, number>();
+  taps.forEach((norm, t) => {
+    const at = axes === 1 ? [t] : [Math.floor(t / kernel), t % kernel];
+    const key = at.map((i) => (i * dilation) % stride).join();
+    sums.set(key, addUp(sums.get(key) ?? 0, norm));
+  });
+  return hypotUp(...sums.values());
+}
+
 type ConvConfig = {
   readonly width: number;
   readonly kernel: number;
@@ -148,10 +175,15 @@ export const conv = defineLayer<ConvConfig>({
     const sigma = spectralOf(weight);
     const reads = sqrtUp(overPositions(shapes[0], (size) => mostReads(size, config)));
     const taps = sqrtUp(overPositions(shapes[0], (size) => mostTaps(size, config)));
+    const kernel = weight.stored?.kernel;
+    const l2 = mulUp(reads, sigma);
     return {
       stated: {
-        l2: mulUp(reads, sigma),
-        token: mulUp(taps, sigma),
+        l2: reads > 1 && kernel ? minBound(l2, byTaps(kernel, shapes[0], config, 1)) : l2,
+        token:
+          taps > 1 && kernel
+            ? minBound(mulUp(taps, sigma), sumUp(kernel.taps(1)))
+            : mulUp(taps, sigma),
         "l2->token": sigma,
         linf: weight.rowSum,
         "l2->linf": weight.rowNorm,
@@ -162,6 +194,10 @@ export const conv = defineLayer<ConvConfig>({
       why: weight.why,
     };
   }),
+  tokenwise: ({ config: { kernel, stride, padding }, weight }) =>
+    kernel === 1 && stride === 1 && padding === 0
+      ? [[{ input: 0, matrix: weightMatrix(weight("weight")) }]]
+      : undefined,
   lower(context) {
     const { builder, config, inputs } = context;
     const [x] = inputs;

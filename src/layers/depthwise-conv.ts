@@ -15,10 +15,10 @@
  * Source: proof above; one kernel per channel: Sedghi et al. 2019 (arXiv 1805.10408).
  */
 import { channelsOf, tokensOf } from "../gain/gain.ts";
-import { minBound, mulUp, sqrtUp } from "../gain/up.ts";
+import { minBound, mulUp, sqrtUp, sumUp } from "../gain/up.ts";
 import { affineRules } from "./affine.ts";
 import { requireRank } from "./check.ts";
-import { convolve, kernelShape, windowParams, windowsOf } from "./conv.ts";
+import { byTaps, convolve, kernelShape, windowParams, windowsOf } from "./conv.ts";
 import { spectralOf, weightParams } from "./linear.ts";
 import { defineLayer } from "./layer.ts";
 import { mixPositions, paysAsMatrix } from "./toeplitz.ts";
@@ -72,16 +72,20 @@ export const depthwiseConv = defineLayer<DepthwiseConfig>({
     const reads = sqrtUp(overPositions(shapes[0], (size) => mostReads(size, config)));
     const count = overPositions(shapes[0], (size) => mostTaps(size, config));
     const sum = minBound(weight.rowSum, mulUp(sqrtUp(config.kernel ** (shapes[0].length - 1)), norm));
-    const byTaps = mulUp(mulUp(several, count), weight.maxAbs);
+    const kernel = weight.stored?.kernel;
+    const together = config.multiplier;
+    const everyTap = mulUp(mulUp(several, count), weight.maxAbs);
+    const tapSum = kernel ? minBound(everyTap, sumUp(kernel.taps(together))) : everyTap;
+    const l2 = minBound(mulUp(several, sum), mulUp(reads, joint));
     return {
       stated: {
-        l2: minBound(mulUp(several, sum), mulUp(reads, joint)),
-        token: minBound(mulUp(sqrtUp(count), joint), byTaps),
+        l2: kernel ? minBound(l2, byTaps(kernel, shapes[0], config, together)) : l2,
+        token: minBound(mulUp(sqrtUp(count), joint), tapSum),
         "l2->token": joint,
         linf: sum,
         "l2->linf": norm,
       },
-      ...(config.padding === 0 ? { spread: minBound(mulUp(sqrtUp(count), joint), byTaps) } : {}),
+      ...(config.padding === 0 ? { spread: minBound(mulUp(sqrtUp(count), joint), tapSum) } : {}),
       bias: config.bias ? context.weight("bias") : null,
       why: weight.why,
     };

@@ -1,3 +1,5 @@
+import { channelsOf } from "../gain/gain.ts";
+import { identityMatrix } from "../gain/matrix.ts";
 import { defineLayer } from "./layer.ts";
 import { dropParam, dropped, inferenceIdentity } from "./dropout.ts";
 import { storedNumber } from "./pointwise.ts";
@@ -18,6 +20,7 @@ export const dropPath = defineLayer<{ p: number }>({
   },
   macs: () => 0,
   rules: inferenceIdentity("Dropout"),
+  tokenwise: ({ shapes: [shape] }) => [[{ input: 0, matrix: identityMatrix(channelsOf(shape)) }]],
   lower: (context) => [
     dropped(
       context,

@@ -1,3 +1,5 @@
+import { channelsOf } from "../gain/gain.ts";
+import { identityMatrix } from "../gain/matrix.ts";
 import type { Tensor } from "../graph/builder.ts";
 import {
   defineLayer,
@@ -32,6 +34,7 @@ export const dropout = defineLayer<{ p: number }>({
   },
   macs: () => 0,
   rules: inferenceIdentity("Dropout"),
+  tokenwise: ({ shapes: [shape] }) => [[{ input: 0, matrix: identityMatrix(channelsOf(shape)) }]],
   lower: (context) => [dropped(context, context.inputs[0].shape)],
 });
 

@@ -6,6 +6,7 @@
 import type { DiagnosticName, ParamsOf } from "../diagnostics/table.ts";
 import type { Gain, Reason } from "../gain/gain.ts";
 import type { Range, WeightFacts } from "../gain/facts.ts";
+import type { Matrix } from "../gain/matrix.ts";
 import type { Builder, Tensor } from "../graph/builder.ts";
 import type { Rational } from "../elaborate/rational.ts";
 import type {
@@ -188,14 +189,34 @@ export interface Ruled {
   readonly caution?: Reason;
 }
 
+export type Parts = (input: number, count: number) => readonly Gain[] | null;
+
 export interface LayerRules<C extends Config> {
   /**
    * Gain of each output against a source, given the inputs' gains against the same source. Called once per source.
    * Must be sound for every perturbation: the inputs' perturbations are bounded by `inputs`, nothing else is known.
+   * `parts`, where the analysis has it: gains of the equal channel groups of an input, one by one; null where they
+   * aren't known.
    */
-  gain(context: GainContext<C>, inputs: readonly Gain[]): readonly Ruled[];
+  gain(context: GainContext<C>, inputs: readonly Gain[], parts?: Parts): readonly Ruled[];
   /** Ranges of the outputs. Left out: unbounded. */
   range?(context: GainContext<C>): readonly Range[];
+}
+
+/** What a layer that acts on each token alike says of itself: matrices by name, never their entries. */
+export interface TokenwiseContext<C extends Config> {
+  readonly config: C;
+  readonly shapes: readonly Shape[];
+  readonly outputs: readonly Shape[];
+  weight(name: string): Weight;
+  /** diag(c) over the channels of the first output. */
+  coefficient(c: Coefficient): Matrix;
+}
+
+/** One summand matrix·input of an output. */
+export interface TokenwiseTerm {
+  readonly input: number;
+  readonly matrix: Matrix;
 }
 
 export interface CostContext<C extends Config> {
@@ -236,6 +257,16 @@ export interface Layer<C extends Config = Config> {
   macs(context: CostContext<C>): number;
   /** The proven rule, or the reason why there is none. */
   readonly rules: LayerRules<C> | { readonly none: string; readonly fix?: string };
+  /**
+   * For layers that map every token by one affine map: each output as a sum of matrices times inputs, plus a constant
+   * token. Adjacent ones are multiplied before their norm is taken (docs/gains.md, "Adjacent linear maps"). undefined:
+   * not with this configuration.
+   */
+  readonly tokenwise?: (
+    context: TokenwiseContext<C>,
+  ) => readonly (readonly TokenwiseTerm[])[] | undefined;
+  /** For scalar activations: all slopes (φ(a) − φ(b))/(a − b) lie between these (docs/gains.md, "Centre slope"). */
+  readonly slopes?: (config: C) => readonly [low: number, high: number];
   /** Why a configuration of a layer with a lowering can't be executed yet. */
   readonly refuses?: (config: C) => string | undefined;
   /** Why the layer can't be trained yet, though it can run: training graphs refuse it with this reason. */

@@ -11,6 +11,7 @@
  * Source: Szegedy et al. 2014 (arXiv 1312.6199) §4.3; Golub & Van Loan §2.3.
  */
 import type { WeightFacts } from "../gain/facts.ts";
+import { weightMatrix } from "../gain/matrix.ts";
 import { channelsOf, tokensOf } from "../gain/gain.ts";
 import { minBound } from "../gain/up.ts";
 import type { Tensor } from "../graph/builder.ts";
@@ -82,6 +83,7 @@ export const linear = defineLayer<LinearConfig>({
       why: weight.why,
     };
   }),
+  tokenwise: ({ weight }) => [[{ input: 0, matrix: weightMatrix(weight("weight")) }]],
   lower: (context) => [
     lowerLinear(context, context.inputs[0], context.weight("weight"), context.config.bias),
   ],

@@ -10,6 +10,7 @@
  */
 import { divide, one, show, toNumber } from "../elaborate/rational.ts";
 import { channelsOf, closed, through, tokensOf } from "../gain/gain.ts";
+import { diagonalMatrix } from "../gain/matrix.ts";
 import { closeRange } from "../gain/range.ts";
 import {
   addUp,
@@ -90,6 +91,7 @@ export const normalize = defineLayer<NormalizeConfig>({
       return [closeRange({ l2, token, ...interval, spread: mulUp(s, input.spread) }, shape, input.why)];
     },
   },
+  tokenwise: ({ config: { scale } }) => [[{ input: 0, matrix: diagonalMatrix(scale.length, scale) }]],
   lower({ builder, config, inputs }) {
     const size = [config.mean.length];
     const centred = builder.sub(inputs[0], builder.constant(config.mean, size));

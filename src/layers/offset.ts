@@ -8,6 +8,7 @@
  */
 import { closeRange } from "../gain/range.ts";
 import { channelsOf, tokensOf } from "../gain/gain.ts";
+import { identityMatrix } from "../gain/matrix.ts";
 import { addUp, mulUp, sqrtUp } from "../gain/up.ts";
 import type { Coefficient } from "../model/model.ts";
 import { defineLayer } from "./layer.ts";
@@ -50,5 +51,6 @@ export const offset = defineLayer<OffsetConfig>({
       return [closeRange(stated, shape, input.why ?? by.why)];
     },
   },
+  tokenwise: ({ shapes: [shape] }) => [[{ input: 0, matrix: identityMatrix(channelsOf(shape)) }]],
   lower: ({ builder, config, inputs, coefficient }) => [builder.add(inputs[0], coefficient(config.by))],
 });

@@ -2,6 +2,8 @@
  * `Residual`: x + α·f(x), or (1 − α)·x + α·f(x) in its convex form. α is one number or one per channel.
  * One node and not a sum of terms, because the convex form is tighter as a whole (docs/gains.md, "Residual").
  */
+import { channelsOf } from "../gain/gain.ts";
+import { identityMatrix, sumOf } from "../gain/matrix.ts";
 import { stored } from "../gain/up.ts";
 import { toNumber } from "../elaborate/rational.ts";
 import type { Coefficient } from "../model/model.ts";
@@ -86,6 +88,22 @@ export const residual = defineLayer<ResidualConfig>({
   },
   macs: () => 0,
   rules: { gain: residualGain, range: residualRange },
+  tokenwise({ config: { alpha, form }, shapes: [shape], coefficient }) {
+    const [whole, branch] = [identityMatrix(channelsOf(shape)), coefficient(alpha)];
+    const skip =
+      form === "convex"
+        ? sumOf([
+            { factor: 1, of: whole },
+            { factor: -1, of: branch },
+          ])
+        : whole;
+    return [
+      [
+        { input: 0, matrix: skip },
+        { input: 1, matrix: branch },
+      ],
+    ];
+  },
   lower: lowerResidual,
 });
 

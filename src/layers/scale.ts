@@ -44,5 +44,6 @@ export const scale = defineLayer<{ by: Coefficient }>({
       return [closeRange(stated, shape, input.why ?? facts.why)];
     },
   },
+  tokenwise: ({ config: { by }, coefficient }) => [[{ input: 0, matrix: coefficient(by) }]],
   lower: ({ builder, inputs: [x], config: { by }, coefficient }) => [builder.mul(x, coefficient(by))],
 });

@@ -7,6 +7,7 @@
 import { closed, through } from "../gain/gain.ts";
 import { closeRange } from "../gain/range.ts";
 import { channelsOf } from "../gain/gain.ts";
+import { identityMatrix, rowsOf } from "../gain/matrix.ts";
 import { requireMultiple } from "./check.ts";
 import { defineLayer } from "./layer.ts";
 
@@ -48,6 +49,11 @@ export const split = defineLayer<SplitConfig>({
       const { why, ...range } = ranges[0];
       return outputs.map((shape) => closeRange(range, shape, why));
     },
+  },
+  tokenwise({ shapes, outputs }) {
+    const whole = identityMatrix(channelsOf(shapes[0]));
+    const width = channelsOf(outputs[0]);
+    return outputs.map((_, i) => [{ input: 0, matrix: rowsOf(whole, i * width, width) }]);
   },
   lower({ builder, inputs, outputs }) {
     const [x] = inputs;

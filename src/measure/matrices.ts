@@ -1,0 +1,88 @@
+/** Matrix expressions of gain/ computed from stored weights, and the norms that follow. */
+import type { MatrixNorms, MatrixOracle } from "../gain/facts.ts";
+import type { Matrix } from "../gain/matrix.ts";
+import type { Weight } from "../model/model.ts";
+import { addAll, centreColumns, multiply, normsOf, scaleRows, type Dense } from "./dense.ts";
+
+/** Stored entries by the weight's path, as the file holds them. */
+export type Tensors = ReadonlyMap<string, ArrayLike<number>>;
+
+/** Proven norms of matrices made of these tensors; each expression is computed once. */
+export function matrixOracle(tensors: Tensors): MatrixOracle {
+  const known = new Map<Matrix, MatrixNorms | null>();
+  return (matrix) => {
+    let norms = known.get(matrix);
+    if (norms === undefined) {
+      const dense = evaluate(matrix, tensors);
+      known.set(matrix, (norms = dense && normsOf(dense)));
+    }
+    return norms;
+  };
+}
+
+/** The network's own entries; null for a constrained weight, whose stored tensor is the free one. */
+function entriesOf(weight: Weight, tensors: Tensors): ArrayLike<number> | null {
+  return weight.constraint.kind === "none" ? (tensors.get(weight.path) ?? null) : null;
+}
+
+/** The matrix in float64 with its error; null where a weight in it isn't known. */
+export function evaluate(matrix: Matrix, tensors: Tensors): Dense | null {
+  const { rows, columns } = matrix;
+  switch (matrix.kind) {
+    case "weight": {
+      const entries = entriesOf(matrix.weight, tensors);
+      return entries && { rows, columns, data: Float64Array.from(entries), error: 0 };
+    }
+    case "rows": {
+      const of = evaluate(matrix.of, tensors);
+      const from = matrix.from * columns;
+      return of && { rows, columns, data: of.data.subarray(from, from + rows * columns), error: of.error };
+    }
+    case "product":
+      return product(matrix.left, matrix.right, tensors);
+    case "sum": {
+      const terms: { factor: number; of: Dense }[] = [];
+      for (const { factor, of } of matrix.terms) {
+        const dense = evaluate(of, tensors);
+        if (!dense) return null;
+        terms.push({ factor, of: dense });
+      }
+      return addAll(terms);
+    }
+    case "identity":
+      return unit(rows);
+    case "diagonal":
+    case "centre":
+      return product(matrix, { kind: "identity", rows: columns, columns }, tensors);
+  }
+}
+
+function unit(size: number): Dense {
+  const data = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) data[i * size + i] = 1;
+  return { rows: size, columns: size, data, error: 0 };
+}
+
+/** Diagonal and centring matrices act on the other one's rows; nothing is gained from writing them out. */
+function product(left: Matrix, right: Matrix, tensors: Tensors): Dense | null {
+  if (left.kind === "product") {
+    const { left: outer, right: inner } = left;
+    if (outer.kind === "diagonal" || outer.kind === "centre")
+      return product(outer, { ...left, kind: "product", left: inner, right, columns: right.columns }, tensors);
+  }
+  const of = evaluate(right, tensors);
+  if (!of) return null;
+  if (left.kind === "identity") return of;
+  if (left.kind === "centre") return centreColumns(of);
+  if (left.kind === "diagonal") {
+    const { entries } = left;
+    const list = isWeight(entries) ? entriesOf(entries, tensors) : entries;
+    return list && scaleRows((row) => list[list.length === 1 ? 0 : row], of);
+  }
+  const dense = evaluate(left, tensors);
+  return dense && multiply(dense, of);
+}
+
+function isWeight(entries: Weight | readonly number[]): entries is Weight {
+  return !Array.isArray(entries);
+}
