@@ -5,6 +5,7 @@
  * 130 training stopped by Ctrl-C (and saved).
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { addProofCommands } from "./proof-commands.ts";
 import { addRunCommands } from "./run-commands.ts";
 import { version } from "./version.ts";
 
@@ -57,6 +58,7 @@ program
   );
 
 addRunCommands(program, set);
+addProofCommands(program, set);
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {

@@ -66,7 +66,8 @@ export async function openTrained(options: TrainedOptions, largestBatch: number)
     : { trained: null, problems: [opened.problem], sources };
 }
 
-interface Place {
+/** Where spec and weights of a command are: what a run's folder says, or the command line. */
+export interface Place {
   readonly file: string;
   readonly weights: string;
   readonly model: string | null;
@@ -76,7 +77,7 @@ interface Place {
   readonly batch: number;
 }
 
-function locate(options: TrainedOptions): Result<Place> {
+export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model" | "set">): Result<Place> {
   const { path } = options;
   if (!existsSync(path)) return missing(path, "run folder or spec");
   if (!isFolder(path)) {

@@ -15,8 +15,9 @@ export interface Verdict {
   readonly exceeded: boolean;
 }
 
-export function verdictOf(claim: Claim, analysisOf: (phase: Phase) => Analysis): Verdict {
-  if (claim.phase === "checkpoint") {
+/** `weights`: whether the analysis of the phase `checkpoint` has weights to speak of; without, such a claim is open. */
+export function verdictOf(claim: Claim, analysisOf: (phase: Phase) => Analysis, weights = false): Verdict {
+  if (claim.phase === "checkpoint" && !weights) {
     const why = {
       text: "no checkpoint is given, so nothing is known of the trained weights",
       path: null,
@@ -89,7 +90,7 @@ function measured(upper: number, gain: Gain): Measured {
  * The largest gain of a difference of two outputs y_a − y_b, the value being one token:
  *   √2·G[p→l2]   because ‖e_a − e_b‖₂ = √2
  *   2·G[p→linf]
- *   where a Linear layer gives the outputs: ‖w_a − w_b‖₂ ≤ 2·max‖w‖₂, times G[p→l2] of what it reads
+ *   where a Linear layer gives the outputs: ‖w_a − w_b‖₂ (at most 2·max‖w‖₂), times G[p→l2] of what it reads
  * (docs/gains.md, "Margins").
  */
 export function marginBetween(analysis: Analysis, from: ValueId, to: ValueId, norm: Norm | "rms"): Measured {
@@ -105,7 +106,8 @@ export function marginBetween(analysis: Analysis, from: ValueId, to: ValueId, no
   const head = analysis.producer(to);
   // What comes out of the layer depends on `from` through what it reads alone, unless it is `from` itself.
   if (head?.layer === "Linear" && from !== to && tokensOf(values[head.inputs[0]].shape) === 1) {
-    const rows = mulUp(2, analysis.context(head).weight("weight").rowNorm);
+    const weight = analysis.context(head).weight("weight");
+    const rows = weight.stored?.rowDistance ?? mulUp(2, weight.rowNorm);
     upper = minBound(upper, mulUp(rows, entry(analysis.gainFrom(from, head.inputs[0]), p, "l2")));
   }
   return measured(mulUp(unit, upper), gain);

@@ -178,7 +178,10 @@ export class Forms {
       rest.push({ matrix, before, radius: maxUp(subUp(high, middle), subUp(middle, low)) });
       for (const term of seen.terms) {
         const product = productOf(matrix, term.matrix);
-        linear.push({ matrix: middle === 1 ? product : sumOf([{ factor: middle, of: product }]), base: term.base });
+        linear.push({
+          matrix: middle === 1 ? product : sumOf([{ factor: middle, of: product }]),
+          base: term.base,
+        });
       }
     }
     if (rest.length === 0) return null;
@@ -210,7 +213,9 @@ export class Forms {
 
   private along(value: ValueId, matrix: Matrix, base: ValueId, gains: Gains, parts = 1): Gain | null {
     const norms = this.norms(matrix);
-    return norms && through(gains(base), mapOf(norms, this.model.values[base].shape, this.shapeOf(value, parts)));
+    return (
+      norms && through(gains(base), mapOf(norms, this.model.values[base].shape, this.shapeOf(value, parts)))
+    );
   }
 
   private shapeOf(value: ValueId, parts: number): readonly number[] {

@@ -63,8 +63,7 @@ export function coefficientMatrix(size: number, c: Coefficient, { weights }: Pic
 
 export function rowsOf(of: Matrix, from: number, rows: number): Matrix {
   if (from === 0 && rows === of.rows) return of;
-  if (of.kind === "rows")
-    return { kind: "rows", rows, columns: of.columns, of: of.of, from: of.from + from };
+  if (of.kind === "rows") return { kind: "rows", rows, columns: of.columns, of: of.of, from: of.from + from };
   return { kind: "rows", rows, columns: of.columns, of, from };
 }
 

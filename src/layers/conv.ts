@@ -180,10 +180,7 @@ export const conv = defineLayer<ConvConfig>({
     return {
       stated: {
         l2: reads > 1 && kernel ? minBound(l2, byTaps(kernel, shapes[0], config, 1)) : l2,
-        token:
-          taps > 1 && kernel
-            ? minBound(mulUp(taps, sigma), sumUp(kernel.taps(1)))
-            : mulUp(taps, sigma),
+        token: taps > 1 && kernel ? minBound(mulUp(taps, sigma), sumUp(kernel.taps(1))) : mulUp(taps, sigma),
         "l2->token": sigma,
         linf: weight.rowSum,
         "l2->linf": weight.rowNorm,

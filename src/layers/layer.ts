@@ -262,9 +262,7 @@ export interface Layer<C extends Config = Config> {
    * token. Adjacent ones are multiplied before their norm is taken (docs/gains.md, "Adjacent linear maps"). undefined:
    * not with this configuration.
    */
-  readonly tokenwise?: (
-    context: TokenwiseContext<C>,
-  ) => readonly (readonly TokenwiseTerm[])[] | undefined;
+  readonly tokenwise?: (context: TokenwiseContext<C>) => readonly (readonly TokenwiseTerm[])[] | undefined;
   /** For scalar activations: all slopes (φ(a) − φ(b))/(a − b) lie between these (docs/gains.md, "Centre slope"). */
   readonly slopes?: (config: C) => readonly [low: number, high: number];
   /** Why a configuration of a layer with a lowering can't be executed yet. */

@@ -103,10 +103,7 @@ export function scaleRows(d: (row: number) => number, { rows, columns, data, err
     most = maxUp(most, Math.abs(factor));
     for (let j = 0; j < columns; j++) out[r * columns + j] = factor * data[r * columns + j];
   }
-  const rounded = addUp(
-    mulUp(2 * roundoff, frobeniusNorm(out)),
-    mulUp(4 * rows * columns, underflow),
-  );
+  const rounded = addUp(mulUp(2 * roundoff, frobeniusNorm(out)), mulUp(4 * rows * columns, underflow));
   return { rows, columns, data: out, error: addUp(mulUp(most, error), rounded) };
 }
 

@@ -68,7 +68,11 @@ function product(left: Matrix, right: Matrix, tensors: Tensors): Dense | null {
   if (left.kind === "product") {
     const { left: outer, right: inner } = left;
     if (outer.kind === "diagonal" || outer.kind === "centre")
-      return product(outer, { ...left, kind: "product", left: inner, right, columns: right.columns }, tensors);
+      return product(
+        outer,
+        { ...left, kind: "product", left: inner, right, columns: right.columns },
+        tensors,
+      );
   }
   const of = evaluate(right, tensors);
   if (!of) return null;

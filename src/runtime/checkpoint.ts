@@ -58,8 +58,17 @@ export function readCheckpoint(
   expected: ReadonlyMap<string, readonly number[]>,
 ): Result<Checkpoint> {
   const bytes = readBytes(path, "checkpoint");
-  if (!bytes.ok) return bytes;
-  const file = readSafetensors(bytes.value, path);
+  return bytes.ok ? decodeCheckpoint(bytes.value, path, model, expected) : bytes;
+}
+
+/** The same from the file's bytes; `path` is what errors call it. */
+export function decodeCheckpoint(
+  bytes: Uint8Array,
+  path: string,
+  model: Model,
+  expected: ReadonlyMap<string, readonly number[]>,
+): Result<Checkpoint> {
+  const file = readSafetensors(bytes, path);
   if (!file.ok) return file;
   const { tensors, metadata } = file.value;
   const misfit = (problem: string) => bad(diagnostic("checkpoint-mismatch", null, { path, problem }));

@@ -1,5 +1,5 @@
 /** Everything `check` knows of one model, as data: the reports print it, and diagnostics follow from it. */
-import { Analysis } from "../../gain/analyze.ts";
+import { Analysis, type AnalysisOptions } from "../../gain/analyze.ts";
 import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
 import { verdictOf, type Verdict } from "../../gain/claims.ts";
 import { entry, norms, type Reason } from "../../gain/gain.ts";
@@ -9,11 +9,12 @@ import { activationBytes, countMacs, countParameters } from "./figures.ts";
 
 export type Sources = ReadonlyMap<string, SourceFile>;
 
-export const phases = ["init", "always"] as const;
+/** Phases that a spec alone can speak of. */
+const ofSpec: readonly Phase[] = ["init", "always"];
 
 /** One input and one output in one phase: the nine bounds, and why where there are none. */
 export interface Matrix {
-  readonly phase: (typeof phases)[number];
+  readonly phase: Phase;
   readonly from: string;
   readonly to: string;
   readonly source: ValueId;
@@ -25,6 +26,10 @@ export interface Matrix {
 
 export interface ModelReport {
   readonly model: Model;
+  /** The phase that the report is about first; its warnings are of this phase. */
+  readonly phase: Phase;
+  /** Phases shown side by side. */
+  readonly phases: readonly Phase[];
   readonly parameters: number;
   readonly macs: number;
   readonly batch: number;
@@ -34,19 +39,45 @@ export interface ModelReport {
   readonly analysisOf: (phase: Phase) => Analysis;
 }
 
+/** What the spec alone proves. */
 export function collect(model: Model): ModelReport {
-  const analyses = new Map<Phase, Analysis>();
-  const analysisOf = (phase: Phase): Analysis => {
-    let analysis = analyses.get(phase);
-    if (!analysis) analyses.set(phase, (analysis = new Analysis(model, phase)));
-    return analysis;
-  };
+  const analysisOf = analysesOf(model);
   if (model.solve) return unsolved(model, analysisOf);
   return {
     ...costsOf(model),
-    matrices: phases.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
+    phase: "init",
+    phases: ofSpec,
+    matrices: ofSpec.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
     verdicts: model.claims.map((claim) => verdictOf(claim, analysisOf)),
     analysisOf,
+  };
+}
+
+/** What is proven of given weights, beside the weights that training starts from. */
+export function collectCheckpoint(model: Model, measured: AnalysisOptions): ModelReport {
+  const analysisOf = analysesOf(model, measured);
+  const shown: readonly Phase[] = ["checkpoint", "init"];
+  return {
+    ...costsOf(model),
+    phase: "checkpoint",
+    phases: shown,
+    matrices: shown.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
+    verdicts: model.claims
+      .filter((claim) => claim.phase === "checkpoint")
+      .map((claim) => verdictOf(claim, analysisOf, true)),
+    analysisOf,
+  };
+}
+
+function analysesOf(model: Model, measured: AnalysisOptions = {}): (phase: Phase) => Analysis {
+  const analyses = new Map<Phase, Analysis>();
+  return (phase) => {
+    let analysis = analyses.get(phase);
+    if (!analysis) {
+      analysis = new Analysis(model, phase, phase === "checkpoint" ? measured : {});
+      analyses.set(phase, analysis);
+    }
+    return analysis;
   };
 }
 
@@ -58,7 +89,7 @@ function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): ModelRe
     because: [],
   };
   const upper = new Array<number>(9).fill(Infinity);
-  const matrices = phases.flatMap((phase) =>
+  const matrices = ofSpec.flatMap((phase) =>
     matricesOf(analysisOf(phase), phase).map((matrix) => ({ ...matrix, upper, why })),
   );
   const verdicts = model.claims.map((claim): Verdict => ({
@@ -68,7 +99,7 @@ function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): ModelRe
     why,
     exceeded: false,
   }));
-  return { ...costsOf(model), matrices, verdicts, analysisOf };
+  return { ...costsOf(model), phase: "init", phases: ofSpec, matrices, verdicts, analysisOf };
 }
 
 function costsOf(model: Model): Pick<ModelReport, "model" | "parameters" | "macs" | "batch" | "activations"> {

@@ -39,7 +39,7 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
   }
   const refused = verdicts.some((v) => v.status === "refused");
   for (const matrix of report.matrices) {
-    if (refused || matrix.phase !== "init" || matrix.why === null) continue;
+    if (refused || matrix.phase !== report.phase || matrix.why === null) continue;
     const input = model.inputs.find((i) => i.value === matrix.source);
     if (input?.domain.kind === "tokens") continue;
     const chain = chainOf(matrix.why, matrix.source, matrix.target, report, sources, spans);
@@ -231,7 +231,6 @@ function helpOf(why: Reason): string {
 /** The three lines with the largest factors. */
 function largestCauses(verdict: Verdict, report: ModelReport, sources: Sources): string[] {
   const { claim } = verdict;
-  if (claim.phase === "checkpoint") return [];
   const plain = (norm: Norm | "rms"): Norm => (norm === "rms" ? "token" : norm);
   const normOut = claim.kind === "margin" ? "l2" : plain(claim.normOut);
   const { causes } = spineOf(
@@ -304,7 +303,7 @@ const throughEps = new Set(["LayerNorm", "RMSNorm", "UnitNorm"]);
 /** Told once for a model and a size of ε, with the other lines beside. */
 function tellEpsilons(report: ModelReport, diagnostics: Diagnostics): void {
   const groups = new Map<string, { layer: string; eps: number; spans: Span[] }>();
-  for (const node of report.analysisOf("init").cautions.keys()) {
+  for (const node of report.analysisOf(report.phase).cautions.keys()) {
     const { eps } = node.config;
     if (!throughEps.has(node.layer) || typeof eps !== "number") continue;
     const group = groups.get(`${node.layer} ${eps}`) ?? { layer: node.layer, eps, spans: [] };
@@ -332,7 +331,7 @@ interface Caution {
 }
 
 /** Why finite bounds are of little use, per kind of trouble: all places together. */
-function cautionsOf(report: ModelReport, phase: Phase = "init"): Caution[] {
+function cautionsOf(report: ModelReport, phase: Phase = report.phase): Caution[] {
   const byText = new Map<string, Caution & { because: Reason[] }>();
   if (phase === "checkpoint") return [];
   for (const [node, caution] of report.analysisOf(phase).cautions) {

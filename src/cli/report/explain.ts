@@ -3,7 +3,7 @@ import { spineOf, type Cause } from "../../gain/causes.ts";
 import type { Model } from "../../model/model.ts";
 import { homeNote, homeOf, type Matrix, type ModelReport, type Sources } from "./collect.ts";
 import { placeText } from "./diagnose.ts";
-import { showBound, showFactor } from "./numbers.ts";
+import { phaseName, showBound, showFactor } from "./numbers.ts";
 import { tabulate, type Paint } from "./table.ts";
 import { paperComparison } from "./paper.ts";
 
@@ -11,9 +11,13 @@ import { paperComparison } from "./paper.ts";
 const bar = 8;
 
 export function explainBound(report: ModelReport, sources: Sources, paint: Paint): string {
-  const shown = report.matrices.filter((matrix) => Number.isFinite(matrix.upper[0]) && matrix.upper[0] > 0);
+  const ofWeights = report.phase === "checkpoint";
+  const shown = report.matrices.filter(
+    ({ upper, phase }) => Number.isFinite(upper[0]) && upper[0] > 0 && (!ofWeights || phase === report.phase),
+  );
   const sections = shown.map((matrix) => waterfall(report, matrix, sources, paint).join("\n"));
-  const paper = paperComparison(report, sources, paint);
+  // The theorem is about the weights that training starts from.
+  const paper = ofWeights ? [] : paperComparison(report, sources, paint);
   return [...sections, ...(paper.length > 0 ? [paper.join("\n")] : [])].map((s) => s + "\n").join("\n");
 }
 
@@ -37,7 +41,7 @@ function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint:
     "▇".repeat(Math.round((bar * Math.max(0, Math.log10(reached))) / most)),
     inside(cause),
   ]);
-  const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${matrix.phase === "init" ? "at init" : "always"}: ${showBound(bound)}${homeNote(report.model)}`;
+  const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${phaseName(matrix.phase)}: ${showBound(bound)}${homeNote(report.model)}`;
   const head = ["so far", "factor", "rule", "line", "log scale", "largest in its branch"];
   const [first, ...lines] = tabulate(
     [head, ...rows],

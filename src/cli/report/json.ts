@@ -16,18 +16,22 @@ export function checkDocument(
   return {
     lipsc: version,
     models: reports.map((report) => modelOf(report, sources)),
-    diagnostics: diagnostics.map(({ code, severity, message, help, span }) => ({
-      code,
-      severity,
-      message,
-      help,
-      file: span?.file ?? null,
-      range: span ? rangeOf(span, sources) : null,
-    })),
+    diagnostics: diagnosticsOf(diagnostics, sources),
   };
 }
 
-function modelOf(report: ModelReport, sources: Sources): object {
+export function diagnosticsOf(diagnostics: readonly Diagnostic[], sources: Sources): readonly object[] {
+  return diagnostics.map(({ code, severity, message, help, span }) => ({
+    code,
+    severity,
+    message,
+    help,
+    file: span?.file ?? null,
+    range: span ? rangeOf(span, sources) : null,
+  }));
+}
+
+export function modelOf(report: ModelReport, sources: Sources): object {
   const { model, parameters, macs } = report;
   const value = (name: string, id: number) => ({
     name,

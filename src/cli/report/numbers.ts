@@ -1,3 +1,5 @@
+import type { Phase } from "../../model/model.ts";
+
 /** Numbers for people. Bounds are rounded up, so that what is printed is still proven. */
 
 /** Three significant digits, never below x: 1, 4.37, 2.11e3, 1.3e-4, ∞. */
@@ -39,6 +41,11 @@ export function showLimit(x: number): string {
   return Math.abs(near) >= 1e6 || (near !== 0 && Math.abs(near) < 1e-3)
     ? near.toExponential().replace("e+", "e")
     : String(near);
+}
+
+/** at init, always, at checkpoint */
+export function phaseName(phase: Phase): string {
+  return phase === "always" ? "always" : `at ${phase}`;
 }
 
 /** 30 908 578 */

@@ -3,12 +3,11 @@ import { spineOf } from "../../gain/causes.ts";
 import type { Verdict } from "../../gain/claims.ts";
 import { norms } from "../../gain/gain.ts";
 import { linksOf } from "../../gain/reasons.ts";
-import type { Domain, Phase } from "../../model/model.ts";
+import type { Domain } from "../../model/model.ts";
 import {
   homeNote,
   homeOf,
   lineOf,
-  phases,
   placesOf,
   spansOf,
   type Matrix,
@@ -16,7 +15,7 @@ import {
   type Sources,
 } from "./collect.ts";
 import { byLine } from "./diagnose.ts";
-import { showBound, showBytes, showCount, showFactor, showLarge, showShape } from "./numbers.ts";
+import { phaseName, showBound, showBytes, showCount, showFactor, showLarge, showShape } from "./numbers.ts";
 import { stagesOf } from "./stages.ts";
 import { pageWidth, tabulate, wrap, type Paint } from "./table.ts";
 
@@ -33,6 +32,11 @@ export function textReport(report: ModelReport, sources: Sources, paint: Paint):
     claims(report, sources, paint),
     ...causes(report, sources, paint),
   ];
+  return page(sections);
+}
+
+/** Sections with an empty line between them. */
+export function page(sections: readonly (readonly string[])[]): string {
   return (
     sections
       .filter((lines) => lines.length > 0)
@@ -41,13 +45,13 @@ export function textReport(report: ModelReport, sources: Sources, paint: Paint):
   );
 }
 
-function heading({ model }: ModelReport, sources: Sources, paint: Paint): string[] {
+export function heading({ model }: ModelReport, sources: Sources, paint: Paint): string[] {
   const place = `${model.file}:${lineOf(model.span, sources)}`;
   const rule = "─".repeat(Math.max(2, pageWidth - model.name.length - place.length - 2));
   return [`${paint("bold", model.name)} ${paint("dim", rule)} ${paint("dim", place)}`];
 }
 
-function values({ model }: ModelReport, paint: Paint): string[] {
+export function values({ model }: ModelReport, paint: Paint): string[] {
   const show = (kind: string, name: string, id: number, rest: string): string[] => {
     const { shape, axes } = model.values[id];
     return [kind, name, showShape(shape, axes) + rest];
@@ -73,7 +77,7 @@ function showDomain(domain: Domain): string {
   }
 }
 
-function costs({ parameters, macs, batch, activations }: ModelReport, paint: Paint): string[] {
+export function costs({ parameters, macs, batch, activations }: ModelReport, paint: Paint): string[] {
   const rows = [
     ["parameters", showCount(parameters), ""],
     ["MACs", showCount(macs), "multiply-adds in matrix products and convolutions, one inference"],
@@ -111,7 +115,7 @@ function stages({ model }: ModelReport, paint: Paint): string[] {
 }
 
 /** One table per input and output: rows are norms of the input, columns norms of the output, both phases beside it. */
-function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint): string[][] {
+export function gains({ matrices, model, phases }: ModelReport, sources: Sources, paint: Paint): string[][] {
   const spans = spansOf(model);
   const pairs = new Map<string, Matrix[]>();
   for (const matrix of matrices)
@@ -125,10 +129,10 @@ function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint)
       return [`  ${pair}: no gain, \`${input.name}\` holds token ids (claim from an embedded value)`];
     const cells = (matrix: Matrix | undefined, row: number): string[] =>
       norms.map((_, j) => (matrix ? showBound(matrix.upper[3 * row + j]) : ""));
-    const [init, always] = phases.map((phase) => both.find((m) => m.phase === phase));
+    const [first, other] = phases.map((phase) => both.find((m) => m.phase === phase));
     const rows = [
       ["", "to", ...norms, "", ...norms],
-      ...norms.map((p, i) => ["from", p, ...cells(init, i), "", ...cells(always, i)]),
+      ...norms.map((p, i) => ["from", p, ...cells(first, i), "", ...cells(other, i)]),
     ];
     const align = (a: "left" | "right"): { align: "left" | "right" } => ({ align: a });
     const lines = tabulate(rows, [
@@ -142,7 +146,8 @@ function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint)
     const second = lines[0].lastIndexOf(norms[0]);
     const title = `  gain ${pair}`;
     const start = Math.max(column - 4, title.length + 2);
-    const over = title.padEnd(start) + "at init".padEnd(Math.max(second - 4 - start, 9)) + "always";
+    const [left, right] = phases.map(phaseName);
+    const over = title.padEnd(start) + left.padEnd(Math.max(second - 4 - start, left.length + 2)) + right;
     const notes = both.flatMap((matrix) => {
       const [link] = matrix.why ? linksOf(matrix.why) : [];
       if (!link) return [];
@@ -154,7 +159,7 @@ function gains({ matrices, model }: ModelReport, sources: Sources, paint: Paint)
   });
 }
 
-function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint): string[] {
+export function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint): string[] {
   if (verdicts.length === 0) return [];
   const groups = new Map<string, Verdict[]>();
   for (const verdict of verdicts) {
@@ -193,16 +198,12 @@ function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint): stri
   ];
 }
 
-function phaseName(phase: Phase): string {
-  return phase === "always" ? "always" : `at ${phase}`;
-}
-
 function rank(verdict: Verdict): number {
   return verdict.status === "proven" ? 0 : verdict.status === "open" ? 1 : 2;
 }
 
-/** The largest causes of the l2 bound at init, or of the first finite one; loops folded. */
-function causes(report: ModelReport, sources: Sources, paint: Paint): string[][] {
+/** The largest causes of the first finite l2 bound; loops folded. */
+export function causes(report: ModelReport, sources: Sources, paint: Paint): string[][] {
   const matrix = report.matrices.find((m) => m.upper[0] > 0 && Number.isFinite(m.upper[0]));
   if (!matrix) return [];
   const { causes: spine } = spineOf(
@@ -219,7 +220,7 @@ function causes(report: ModelReport, sources: Sources, paint: Paint): string[][]
     const branch = inside?.node ? `around ${inside.rule} ×${showFactor(inside.factor)}` : "";
     return [`×${showFactor(row.product)}`, row.rule, row.place, branch];
   });
-  const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${matrix.phase === "init" ? "at init" : "always"} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
+  const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${phaseName(matrix.phase)} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
   const lines = tabulate(table, [
     { align: "right" },
     { align: "left" },

@@ -28,7 +28,10 @@
  */
 import type { Range, WeightFacts } from "../../gain/facts.ts";
 import {
+  beside,
+  channelsOf,
   closed,
+  closeValue,
   gainOf,
   isNothing,
   nothing,
@@ -38,9 +41,9 @@ import {
   type Reason,
 } from "../../gain/gain.ts";
 import { closeRange } from "../../gain/range.ts";
-import { unknown } from "../../gain/weights.ts";
+import { constantFacts, unknown } from "../../gain/weights.ts";
 import { addUp, divUp, hypotUp, minBound, mulUp, sqrtDown, sqrtUp, subUp } from "../../gain/up.ts";
-import type { GainContext, Ruled } from "../layer.ts";
+import type { GainContext, Parts, Ruled } from "../layer.ts";
 import type { AttendConfig } from "./config.ts";
 import { localEntries } from "./local.ts";
 import { complete, still, valuePath, type Moved, type Reach, type Setting } from "./paths.ts";
@@ -85,7 +88,8 @@ function factsOf(context: Context): Facts {
   const tiedKeys = score.kind === "distance" && sameKeys && config.position === "none" && factor.low >= 0;
   const tied = tiedKeys && node.inputs[1] === node.inputs[2] && config.values.kind === "raw";
   const table = config.position === "relative" ? context.weight("position") : null;
-  const offsets = table ? subUp(table.high, table.low) : 0;
+  // A head's offsets stand in its own column.
+  const offsets = table ? (table.stored?.columnSpread ?? subUp(table.high, table.low)) : 0;
   const spread = addUp(scoreSpread(config, factor.maxAbs, scoreRanges, sameKeys), Math.max(0, offsets));
   const visible = visibleTokens(config.over, config.causal, shapes[0], shapes[1]);
   const setting = { heads, softmax: softmaxFacts(visible, spread) };
@@ -105,11 +109,13 @@ function reachOf(gain: Gain, p: number, factor = 1): Reach {
   return { l2, token, linf };
 }
 
-export function attendGain(context: Context, inputs: readonly Gain[]): readonly Ruled[] {
+export function attendGain(context: Context, inputs: readonly Gain[], parts?: Parts): readonly Ruled[] {
   if (inputs.every(isNothing)) return [{ gain: nothing, rule: ruleName(context.config) }];
   const facts = factsOf(context);
   const tied = facts.tied && inputs[0] === inputs[1];
-  const main = tied ? tiedGain(facts, inputs[1]) : pathsGain(context, facts, inputs);
+  const whole = tied ? tiedGain(facts, inputs[1]) : pathsGain(context, facts, inputs);
+  const each = tied || !parts ? null : headsGain(context, facts, parts);
+  const main = each ? whole.map((x, i) => minBound(x, each[i])) : whole;
   const attended = gainOf(
     main,
     ...inputs.map((gain) => gain.why),
@@ -155,6 +161,34 @@ function pathsGain(context: Context, facts: Facts, inputs: readonly Gain[]): num
       mulUp(nu, hypotUp(s, divUp(direct, sqrtDown(values.eps))));
     return [of(score.l2, moved.l2), of(score.token, moved.token), of(score.head, moved.head)];
   });
+}
+
+/**
+ * **Heads one by one** (docs/gains.md): each head is attention by itself, of its own channels of q, k and v, and the heads
+ * stand beside each other on channels; so the same rules hold for it with one head and with the gains of those channels.
+ * l2 and token join in squares, linf by the maximum. Ranges of the whole hold for its parts.
+ */
+function headsGain(context: Context, facts: Facts, parts: Parts): readonly number[] | null {
+  const { heads } = context.config;
+  if (heads === 1) return null;
+  const groups = [0, 1, 2].map((input) => parts(input, heads));
+  const [q, k, v] = groups;
+  if (!q || !k || !v) return null;
+  const alone = { ...facts, setting: { ...facts.setting, heads: 1 } };
+  const shape = context.outputs[0];
+  const one = [...shape.slice(0, -1), channelsOf(shape) / heads];
+  const gains = q.map((_, h) => {
+    const factor = headFactor(facts.factor, h, heads);
+    const entries = pathsGain(context, { ...alone, factor }, [q[h], k[h], v[h]]);
+    return closeValue(gainOf(entries, q[h].why, k[h].why, v[h].why), one);
+  });
+  return beside(gains, "channels").entries;
+}
+
+/** tau or scale of one head, where each has its own and they are known. */
+function headFactor(factor: WeightFacts, head: number, heads: number): WeightFacts {
+  const own = factor.values?.length === heads ? factor.values[head] : null;
+  return own === null ? factor : constantFacts([own]);
 }
 
 /** S: how far the scores of a row are moved, as a standard deviation under the row's weights. */

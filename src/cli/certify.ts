@@ -1,0 +1,143 @@
+/**
+ * `lipsc certify RUN_OR_SPEC`: what trained weights guarantee. The same rules as `check`, with norms proven from the bytes
+ * on disk: shapes, the gain matrix, claims `at checkpoint`, the largest causes, and SHA-256 of spec and weights.
+ */
+import { createHash } from "node:crypto";
+import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { bad, good, type Result } from "../diagnostics/result.ts";
+import { measure, type Tensors } from "../measure/measure.ts";
+import type { Model } from "../model/model.ts";
+import { decodeCheckpoint } from "../runtime/checkpoint.ts";
+import { readBytes } from "../runtime/files.ts";
+import type { SourceFile } from "../text/source.ts";
+import { nodeHost } from "./host-node.ts";
+import { loadModel } from "./load.ts";
+import { printDiagnostics, wantsColor } from "./print.ts";
+import { collectCheckpoint, type ModelReport } from "./report/collect.ts";
+import { diagnose } from "./report/diagnose.ts";
+import { painter } from "./report/table.ts";
+import { locate, type Place } from "./trained.ts";
+
+export interface CertifyOptions {
+  /** A run's folder, or a spec (then `weights` says which weights). */
+  readonly path: string;
+  readonly weights: string | null;
+  readonly model: string | null;
+  readonly set: Record<string, string>;
+  readonly format: "text" | "json";
+  readonly explainBound: boolean;
+  readonly color: boolean;
+}
+
+/** A file by what is in it. */
+export interface HashedFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** What was certified: a later reader can tell whether he has the same bytes. */
+export interface Subject {
+  /** The spec and what it imports; the standard library too. */
+  readonly specs: readonly HashedFile[];
+  readonly set: Readonly<Record<string, string>>;
+  readonly weights: HashedFile;
+  /** Training steps that the file says it has behind it; null where it doesn't say. */
+  readonly step: number | null;
+  readonly seconds: number;
+}
+
+/** A model with the weights to certify. */
+export interface Weighted {
+  readonly model: Model;
+  readonly place: Place;
+  readonly tensors: Tensors;
+  readonly weights: HashedFile;
+  readonly step: number | null;
+}
+
+export interface OpenedWeights {
+  readonly weighted: Weighted | null;
+  readonly problems: readonly Diagnostic[];
+  readonly sources: ReadonlyMap<string, SourceFile>;
+}
+
+/** Reads spec and weights; nothing is run. */
+export function openWeights(
+  options: Pick<CertifyOptions, "path" | "weights" | "model" | "set">,
+): OpenedWeights {
+  const where = locate(options);
+  if (!where.ok) return { weighted: null, problems: [where.problem], sources: new Map() };
+  const { file, model: name, set } = where.value;
+  const { model, diagnostics, sources } = loadModel(nodeHost, file, name, set);
+  if (!model) return { weighted: null, problems: diagnostics, sources };
+  const read = readWeights(model, where.value.weights);
+  if (!read.ok) return { weighted: null, problems: [read.problem], sources };
+  return { weighted: { model, place: where.value, ...read.value }, problems: [], sources };
+}
+
+function readWeights(model: Model, path: string): Result<Pick<Weighted, "tensors" | "weights" | "step">> {
+  const bytes = readBytes(path, "weights file");
+  if (!bytes.ok) return bytes;
+  const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
+  const checkpoint = decodeCheckpoint(bytes.value, path, model, shapes);
+  if (!checkpoint.ok) return bad(checkpoint.problem);
+  const { state, step } = checkpoint.value;
+  const tensors = new Map(model.weights.map((w) => [w.path, state.get(`param/${w.path}`)?.data ?? []]));
+  return good({ tensors, weights: { path, sha256: sha256(bytes.value) }, step: step > 0 ? step : null });
+}
+
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+export interface Certified {
+  readonly report: ModelReport;
+  readonly subject: Subject;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Proves what can be proven of these weights. */
+export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceFile>): Certified {
+  const began = performance.now();
+  const { model, place, tensors, weights, step } = weighted;
+  const report = collectCheckpoint(model, measure(tensors));
+  const diagnostics = new Diagnostics();
+  diagnose(report, sources, diagnostics);
+  const specs = [...sources.values()].map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    report,
+    subject: { specs, set: place.set, weights, step, seconds },
+    diagnostics: diagnostics.all,
+  };
+}
+
+/** The command; gives the exit code: 1 where a claim `at checkpoint` is not proven. */
+export async function runCertify(options: CertifyOptions): Promise<number> {
+  const { weighted, problems, sources } = openWeights(options);
+  const color = options.color && wantsColor(process.stderr);
+  if (!weighted) {
+    if (options.format === "json") {
+      const { refusedDocument } = await import("./report/certify-json.ts");
+      process.stdout.write(JSON.stringify(refusedDocument(problems, sources), null, 2) + "\n");
+    } else printDiagnostics(problems, sources, color);
+    return 1;
+  }
+  const certified = certify(weighted, sources);
+  const { report, subject, diagnostics } = certified;
+  if (options.format === "json") {
+    const { certifyDocument } = await import("./report/certify-json.ts");
+    process.stdout.write(JSON.stringify(certifyDocument(certified, sources), null, 2) + "\n");
+  } else {
+    const { certifyText } = await import("./report/certify-text.ts");
+    const paint = painter(options.color && wantsColor(process.stdout));
+    process.stdout.write(certifyText(report, subject, sources, paint));
+    if (options.explainBound) {
+      const { explainBound } = await import("./report/explain.ts");
+      const explained = explainBound(report, sources, paint);
+      if (explained !== "") process.stdout.write("\n" + explained);
+    }
+    printDiagnostics(diagnostics, sources, color);
+  }
+  return diagnostics.some((d) => d.severity === "error") ? 1 : 0;
+}

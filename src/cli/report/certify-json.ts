@@ -1,0 +1,30 @@
+/** `certify --format json`: one document, described by certify.schema.json. */
+import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
+import type { Certified } from "../certify.ts";
+import { version } from "../version.ts";
+import { type Sources } from "./collect.ts";
+import { diagnosticsOf, modelOf } from "./json.ts";
+
+export function certifyDocument({ report, subject, diagnostics }: Certified, sources: Sources): object {
+  const { specs, set, weights, step, seconds } = subject;
+  return {
+    lipsc: version,
+    spec: { files: specs, set },
+    weights: { ...weights, step },
+    seconds,
+    model: modelOf(report, sources),
+    diagnostics: diagnosticsOf(diagnostics, sources),
+  };
+}
+
+/** Where there is nothing to certify: the reasons. */
+export function refusedDocument(diagnostics: readonly Diagnostic[], sources: Sources): object {
+  return {
+    lipsc: version,
+    spec: null,
+    weights: null,
+    seconds: 0,
+    model: null,
+    diagnostics: diagnosticsOf(diagnostics, sources),
+  };
+}
