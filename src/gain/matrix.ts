@@ -63,7 +63,10 @@ export function coefficientMatrix(size: number, c: Coefficient, { weights }: Pic
 
 export function rowsOf(of: Matrix, from: number, rows: number): Matrix {
   if (from === 0 && rows === of.rows) return of;
-  if (of.kind === "rows") return { kind: "rows", rows, columns: of.columns, of: of.of, from: of.from + from };
+  if (of.kind === "rows") return rowsOf(of.of, of.from + from, rows);
+  // Rows of AB are rows of A, times B; rows of a diagonal or centring matrix save nothing.
+  if (of.kind === "product" && (of.left.kind === "weight" || of.left.kind === "rows"))
+    return productOf(rowsOf(of.left, from, rows), of.right);
   return { kind: "rows", rows, columns: of.columns, of, from };
 }
 
@@ -71,6 +74,7 @@ export function productOf(left: Matrix, right: Matrix): Matrix {
   if (left.columns !== right.rows) throw new Error(`${left.rows} × ${left.columns} times ${right.rows} rows`);
   if (left.kind === "identity") return right;
   if (right.kind === "identity") return left;
+  if (left.kind === "rows" && left.of.kind === "identity") return rowsOf(right, left.from, left.rows);
   return { kind: "product", rows: left.rows, columns: right.columns, left, right };
 }
 

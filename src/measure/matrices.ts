@@ -34,6 +34,12 @@ export function evaluate(matrix: Matrix, tensors: Tensors): Dense | null {
       return entries && { rows, columns, data: Float64Array.from(entries), error: 0 };
     }
     case "rows": {
+      if (matrix.of.kind === "weight") {
+        const entries = entriesOf(matrix.of.weight, tensors);
+        const at = matrix.from * columns;
+        const data = entries && Float64Array.from({ length: rows * columns }, (_, i) => entries[at + i]);
+        return data && { rows, columns, data, error: 0 };
+      }
       const of = evaluate(matrix.of, tensors);
       const from = matrix.from * columns;
       return of && { rows, columns, data: of.data.subarray(from, from + rows * columns), error: of.error };
