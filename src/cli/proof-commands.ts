@@ -1,5 +1,7 @@
 /** Declares the commands about what trained weights guarantee. Each loads its own file. */
 import { CommanderError, Option, type Command } from "commander";
+import type { Provider } from "../targets/onnx/emitter.ts";
+import { count, seed } from "./numbers-of-options.ts";
 
 interface WeightsFlags {
   weights?: string;
@@ -7,6 +9,16 @@ interface WeightsFlags {
   set: Record<string, string>;
   format: "text" | "json";
   color: boolean;
+}
+
+interface AuditFlags {
+  restarts: number;
+  steps: number;
+  seed: number;
+  data?: string;
+  engine?: string;
+  device?: Provider;
+  threads?: number;
 }
 
 export function addProofCommands(program: Command, set: () => Option): void {
@@ -41,6 +53,33 @@ export function addProofCommands(program: Command, set: () => Option): void {
       weights: flags.weights ?? null,
       model: flags.model ?? null,
       explainBound,
+    });
+  });
+
+  aboutWeights(
+    program
+      .command("audit")
+      .description(
+        "searches for the steepest perturbation of trained weights: observed ≤ true ≤ proven in l2, token and linf",
+      )
+      .option("--restarts <n>", "starts of the search", count, 16)
+      .option("--steps <n>", "steps of gradient ascent for each", count, 150)
+      .option("--seed <n>", "seed of the search", seed, 0)
+      .option("--data <path>", "where starts come from, in place of the run's data")
+      .option("--engine <name>", "what climbs; observations are confirmed in float64")
+      .addOption(new Option("--device <device>", "where onnxruntime runs").choices(["cpu", "webgpu", "cuda"]))
+      .option("--threads <n>", "threads of the CPU", count),
+  ).action(async (path: string, flags: WeightsFlags & AuditFlags) => {
+    const { runAudit } = await import("./audit.ts");
+    process.exitCode = await runAudit({
+      ...flags,
+      path,
+      weights: flags.weights ?? null,
+      model: flags.model ?? null,
+      data: flags.data ?? null,
+      engine: flags.engine ?? null,
+      device: flags.device ?? null,
+      threads: flags.threads ?? null,
     });
   });
 }

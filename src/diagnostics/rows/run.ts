@@ -191,6 +191,15 @@ export const runRows = {
       `${p.engine} failed in ${p.what}: ${p.reason}`,
     help: () => "most often memory: try a smaller batch (--batch N)",
   },
+  "bound-broken": {
+    code: "LIPS0720",
+    severity: "error",
+    message: (p: { from: string; to: string; norm: string; observed: string; upper: string }) =>
+      `SOUNDNESS BUG OF LIPSC: the ${p.norm} gain from \`${p.from}\` to \`${p.to}\` is proven to be at most ${p.upper}, ` +
+      `but two inputs of the domain show ${p.observed}.`,
+    help: () =>
+      "the proof is wrong, so trust no bound of this model; please report the spec, the weights file and the seed",
+  },
   "not-executable": {
     code: "LIPS0710",
     severity: "error",
