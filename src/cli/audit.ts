@@ -8,6 +8,7 @@ import { entry, norms } from "../gain/gain.ts";
 import type { Norm } from "../model/model.ts";
 import { steepest, type Audit } from "../runtime/audit/ascent.ts";
 import { openData } from "../runtime/data/open.ts";
+import { fill } from "../runtime/data/samples.ts";
 import type { HostTensor } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
 import { notRunnable } from "../runtime/prepare.ts";
@@ -82,7 +83,9 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   for (const input of inputs) {
     for (const output of model.outputs) {
       const gain = report.analysisOf("checkpoint").from(input.value).gain(output.value);
-      const audit: Audit = { model, weights: state, engine: engine.value, input, output, ...options, samples };
+      const { restarts, steps, seed } = options;
+      const search = { restarts, steps, seed, samples };
+      const audit: Audit = { model, weights: state, engine: engine.value, input, output, ...search };
       for (const norm of norms) {
         const found = await steepest(audit, norm);
         if (!found.ok) return fail([found.problem]);
@@ -155,6 +158,6 @@ async function startsFrom({ model, place }: Weighted, options: AuditOptions): Pr
   const size = samples.shape.reduce((a, b) => a * b, 1);
   const which = permutation(samples.count, options.seed, 2).slice(0, Math.ceil(options.restarts / 2));
   const values = new Float32Array(which.length * size);
-  const filled = await samples.fill(which, values, new Int32Array(which.length));
+  const filled = await fill(samples, which, values, new Int32Array(which.length));
   return filled.ok ? which.map((_, i) => values.subarray(i * size, (i + 1) * size)) : [];
 }

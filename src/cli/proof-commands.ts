@@ -1,7 +1,7 @@
 /** Declares the commands about what trained weights guarantee. Each loads its own file. */
 import { CommanderError, Option, type Command } from "commander";
 import type { Provider } from "../targets/onnx/emitter.ts";
-import { count, seed } from "./numbers-of-options.ts";
+import { count, seed, threads } from "./run-commands.ts";
 
 interface WeightsFlags {
   weights?: string;
@@ -68,7 +68,7 @@ export function addProofCommands(program: Command, set: () => Option): void {
       .option("--data <path>", "where starts come from, in place of the run's data")
       .option("--engine <name>", "what climbs; observations are confirmed in float64")
       .addOption(new Option("--device <device>", "where onnxruntime runs").choices(["cpu", "webgpu", "cuda"]))
-      .option("--threads <n>", "threads of the CPU", count),
+      .option("--threads <n>", "threads of the CPU", threads),
   ).action(async (path: string, flags: WeightsFlags & AuditFlags) => {
     const { runAudit } = await import("./audit.ts");
     process.exitCode = await runAudit({

@@ -4,9 +4,9 @@ import type { Provider } from "../targets/onnx/emitter.ts";
 import { targetNames, type TargetName } from "../targets/targets.ts";
 
 /** Reads a whole number from 1. */
-const count = upTo(2 ** 31 - 1);
+export const count = upTo(2 ** 31 - 1);
 /** More than this is never faster, and engines have been seen to hang with thousands. */
-const threads = upTo(256);
+export const threads = upTo(256);
 
 const workers = upTo(256, 0);
 
@@ -20,7 +20,7 @@ function upTo(most: number, least = 1): (text: string) => number {
 }
 
 /** Seeds go into the graph as float32: whole numbers below 2²⁴. */
-function seed(text: string): number {
+export function seed(text: string): number {
   const n = Number(text);
   if (text.trim() === "" || !Number.isInteger(n) || n < 0 || n >= 2 ** 24)
     throw new InvalidArgumentError("expected a whole number from 0 to 16777215.");

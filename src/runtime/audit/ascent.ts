@@ -78,10 +78,7 @@ export function observe(
     for (const other of model.inputs) {
       const full = [2, ...model.values[other.value].shape];
       const fixed = fixedInput(other, model, seed);
-      feeds[`data/${other.name}`] = array64(
-        full,
-        other === input ? [...x, ...y] : [...fixed, ...fixed],
-      );
+      feeds[`data/${other.name}`] = array64(full, other === input ? [...x, ...y] : [...fixed, ...fixed]);
     }
     const { data } = interpret(graph.value, feeds)[output.name];
     const count = sizeOf(outShape);
@@ -216,7 +213,10 @@ class Ascent {
       );
       this.settle();
     }
-    return this.best.filter(Boolean).sort((a, b) => b.quotient - a.quotient).slice(0, confirmed);
+    return this.best
+      .filter(Boolean)
+      .sort((a, b) => b.quotient - a.quotient)
+      .slice(0, confirmed);
   }
 
   /** The best pair of each start. */
@@ -238,8 +238,7 @@ function adam(data: Float64Array): (slope: (i: number) => number, rate: (i: numb
       const g = Number.isFinite(found) ? found : 0;
       mean[i] = 0.9 * mean[i] + 0.1 * g;
       square[i] = 0.99 * square[i] + 0.01 * g * g;
-      data[i] +=
-        (rate(i) * (mean[i] / (1 - 0.9 ** t))) / (Math.sqrt(square[i] / (1 - 0.99 ** t)) + 1e-30);
+      data[i] += (rate(i) * (mean[i] / (1 - 0.9 ** t))) / (Math.sqrt(square[i] / (1 - 0.99 ** t)) + 1e-30);
     }
   };
 }
