@@ -14,6 +14,7 @@ const rooms: Record<string, readonly string[]> = {
   layers: ["model", "gain", "graph", "diagnostics", "elaborate"],
   elaborate: ["syntax", "model", "layers", "gain", "text", "diagnostics"],
   targets: ["graph", "model", "diagnostics", "text"],
+  measure: ["gain", "model"],
   runtime: ["targets", "graph", "model", "diagnostics", "gain"],
 };
 

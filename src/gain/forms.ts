@@ -25,6 +25,8 @@ interface Term {
 
 interface Form {
   readonly terms: readonly Term[];
+  /** Whether it knows more than the layers' own rules, one after the other: something was multiplied or met again. */
+  readonly adds: boolean;
   /** Values between the bases and this one: against one of them as source the form says nothing. */
   readonly inside: ReadonlySet<ValueId>;
 }
@@ -66,7 +68,7 @@ export class Forms {
     if (!this.wanted(value)) return null;
     const form = this.formOf(value);
     if (!form) return null;
-    const plain = form.inside.has(source) || !this.adds(value, form) ? null : this.plain(value, form, gains);
+    const plain = form.inside.has(source) || !form.adds ? null : this.plain(value, form, gains);
     const centred = this.centredOf(value, form);
     const around = centred && !centred.inside.has(source) ? this.around(value, centred, gains) : null;
     if (!around) return plain && { gain: plain, rule: "Adjacent linear maps" };
@@ -93,6 +95,7 @@ export class Forms {
     return Array.from({ length: count }, (_, part) => ({
       terms: form.terms.map(({ matrix, base }) => ({ matrix: rowsOf(matrix, part * width, width), base })),
       inside: form.inside,
+      adds: true,
     }));
   }
 
@@ -100,12 +103,6 @@ export class Forms {
   private wanted(value: ValueId): boolean {
     const readers = this.readers.get(value) ?? [];
     return this.outputs.has(value) || readers.length !== 1 || !this.tokenwise(readers[0]);
-  }
-
-  /** Whether the form knows more than the layers' own rules, one after the other. */
-  private adds(value: ValueId, form: Form): boolean {
-    const own = this.producers.get(value)?.inputs ?? [];
-    return form.terms.some((term) => !own.includes(term.base));
   }
 
   private tokenwise(node: Node): ReturnType<NonNullable<Layer["tokenwise"]>> {
@@ -138,9 +135,10 @@ export class Forms {
       for (const term of before.terms)
         terms.push({ matrix: productOf(matrix, term.matrix), base: term.base });
     }
-    inside.add(value);
     const merged = merge(terms);
-    return merged.length <= mostTerms ? { terms: merged, inside } : null;
+    const adds = inside.size > 0 || merged.length < terms.length;
+    inside.add(value);
+    return merged.length <= mostTerms ? { terms: merged, inside, adds } : null;
   }
 
   /** How a reader sees a value: through to its bases where nobody else reads it, else as a base itself. */
@@ -149,7 +147,7 @@ export class Forms {
     const form = alone ? this.formOf(value) : null;
     if (form) return form;
     const channels = channelsOf(this.model.values[value].shape);
-    return { terms: [{ matrix: identityMatrix(channels), base: value }], inside: new Set() };
+    return { terms: [{ matrix: identityMatrix(channels), base: value }], inside: new Set(), adds: false };
   }
 
   private centredOf(value: ValueId, form: Form): Centred | null {
@@ -191,7 +189,7 @@ export class Forms {
     return multiplied || joined.length < linear.length ? { linear: joined, rest, inside } : null;
   }
 
-  private plain(value: ValueId, { terms }: Form, gains: Gains, parts = 1): Gain | null {
+  private plain(value: ValueId, { terms }: Pick<Form, "terms">, gains: Gains, parts = 1): Gain | null {
     let sum: Gain = nothing;
     for (const term of terms) {
       const gain = this.along(value, term.matrix, term.base, gains, parts);
@@ -202,7 +200,7 @@ export class Forms {
   }
 
   private around(value: ValueId, { linear, rest }: Centred, gains: Gains): Gain | null {
-    let sum = this.plain(value, { terms: linear, inside: new Set() }, gains);
+    let sum = this.plain(value, { terms: linear }, gains);
     for (const { matrix, before, radius } of rest) {
       const gain = this.along(value, matrix, before, gains);
       if (!sum || !gain) return null;

@@ -8,6 +8,7 @@ import { effectiveWeight } from "../../src/graph/constraints.ts";
 import { initialWeight } from "../../src/graph/initialise.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";
+import type { Tensors as MeasuredTensors } from "../../src/measure/measure.ts";
 import type { Domain, Model, Node, Norm, Phase, Shape, ValueId, Weight } from "../../src/model/model.ts";
 import { normal, spectralNorm } from "../rig/matrix.ts";
 import { normOf, run, search, type Found } from "../rig/search.ts";
@@ -265,16 +266,17 @@ export interface AttackOptions {
   readonly layers?: LayerTable;
 }
 
-/** Attacks one model in one phase with one draw of its weights. */
+/** Attacks one model in one phase with one draw of its weights; at a checkpoint the analysis is of just these weights. */
 export function attack(
   model: Model,
-  analysis: Analysis,
+  phase: Phase,
+  analysisOf: (tensors: MeasuredTensors) => Analysis,
   d: Dice,
   random: () => number,
   options: AttackOptions,
 ): Attack {
-  const { phase } = analysis;
   const free = freeTensors(model, phase, d, random);
+  const analysis = analysisOf(new Map(model.weights.map((w, i) => [w.path, free[i]])));
   const shapeOf = (id: ValueId): Shape => model.values[id].shape;
   const batch = 16;
   const samples = new Map(
@@ -325,7 +327,7 @@ export function attack(
     searches++;
     const input = model.inputs.find((i) => i.value === from);
     const keepers = model.weights.map((w) => keeper(w, phase));
-    const movable = keepers.flatMap((keep, i) => (keep ? [i] : []));
+    const movable = keepers.flatMap((keep, i) => (keep && phase !== "checkpoint" ? [i] : []));
     const weights = movable.length > 0 && d.chance(0.4) ? movable : [];
     const found = search(part, {
       from,

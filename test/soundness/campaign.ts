@@ -1,5 +1,6 @@
 /** The campaign: random models, attacked until the time or the count is up; counterexamples are shrunk. */
 import { Analysis } from "../../src/gain/analyze.ts";
+import { measure, type Tensors } from "../../src/measure/measure.ts";
 import { violations as illegal } from "../../src/model/legality.ts";
 import type { Model, Phase, Shape } from "../../src/model/model.ts";
 import { elaborate } from "../elaborate/host.ts";
@@ -54,9 +55,9 @@ function lastShapes(program: Program): readonly Shape[] | null {
   return names.length > 1 ? names.map(() => shapes[0]) : shapes;
 }
 
-const phases: readonly Phase[] = ["init", "always"];
+const phases: readonly Phase[] = ["init", "always", "checkpoint"];
 
-/** Attacks a source in both phases; everything random comes from the seed. */
+/** Attacks a source in every phase; everything random comes from the seed. */
 export function attackSource(
   source: string,
   seed: number,
@@ -70,8 +71,11 @@ export function attackSource(
   const random = seeded(seed);
   const dice = new Dice(random);
   const attacks = phases.flatMap((phase) => {
-    const analysis = new Analysis(model, phase, options.layers ? { layers: options.layers } : {});
-    return Array.from({ length: draws }, () => attack(model, analysis, dice, random, options));
+    const rules = options.layers ? { layers: options.layers } : {};
+    const analysis = phase === "checkpoint" ? null : new Analysis(model, phase, rules);
+    const of = (tensors: Tensors): Analysis =>
+      analysis ?? new Analysis(model, phase, { ...rules, ...measure(tensors) });
+    return Array.from({ length: draws }, () => attack(model, phase, of, dice, random, options));
   });
   return { model, attacks };
 }
