@@ -12,6 +12,7 @@ import { nodeHost } from "./host-node.ts";
 import { loadModel } from "./load.ts";
 import { refuseWeights } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
+import { waitingFor } from "./waiting.ts";
 
 export interface BuildOptions {
   readonly file: string;
@@ -33,6 +34,8 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   const recipe = resolveRecipe(model, { epochs: null, lr: null, batch: options.batch, seed: options.seed });
   if (!recipe.ok) return fail(recipe.problem);
   printDiagnostics(adviceOn(model, recipe.value), sources);
+  const waiting = waitingFor(model, true);
+  if (waiting !== null) process.stdout.write(`${waiting}\n`);
   const target = await loadTarget(options.target);
   const input = { model, recipe: recipe.value, sources };
   const files = await target.emit(input);

@@ -26,6 +26,7 @@ import { countParameters } from "./report/figures.ts";
 import { plural, showCount } from "./report/numbers.ts";
 import { changedSince, originOf, type Origin } from "./run-origin.ts";
 import { version } from "./version.ts";
+import { waitingFor } from "./waiting.ts";
 
 export interface TrainOptions {
   /** null only with `resume`. */
@@ -64,6 +65,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const planned = await planOf(options, origin.value);
   if (!planned) return failed;
   const { plan, sources } = planned;
+  const waiting = waitingFor(plan.model, !plan.resume);
+  if (waiting !== null) say(waiting);
   const prepared = await prepare(plan);
   if (!prepared.ok) return fail(prepared.problem, sources);
   const { folder, recipe } = plan;

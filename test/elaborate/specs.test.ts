@@ -38,6 +38,20 @@ test.each([
   expect(parametersOf(modelNamed(elaborateAt(`specs/${file}.lips`), name))).toBe(count);
 });
 
+test("Swin shifts every second block where the map is larger than a window, and only there", () => {
+  const regions = (size: string): string[] => {
+    const { nodes } = modelNamed(elaborateAt("specs/swin-tiny.lips", { set: { size } }), "SwinTiny");
+    return nodes.flatMap(({ layer, config }) => {
+      const over = config.over as { size: number; shift: number };
+      return layer === "Attend" ? [`${over.size}/${over.shift}`] : [];
+    });
+  };
+  const pairs = (count: number, second: string): string[] =>
+    Array.from({ length: count }, (_, i) => (i % 2 === 0 ? "7/0" : second));
+  expect(regions("224")).toEqual([...pairs(10, "7/3"), "7/0", "7/0"]);
+  expect(regions("448")).toEqual(pairs(12, "7/3"));
+});
+
 test("the fashion models have the sizes that the comparison wants", () => {
   const lips = modelNamed(elaborateAt("specs/lipsformer-fashion.lips"), "LipsFormerFashion");
   const vit = modelNamed(elaborateAt("specs/vit-fashion.lips"), "VitFashion");
