@@ -1,6 +1,6 @@
 // Builds the command line: TypeScript to dist/, and the data files that the code reads beside itself.
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,4 +22,15 @@ cpSync(
   join(root, "dist", "src", "targets", "pytorch", "python"),
   { recursive: true, filter: (path) => !path.includes("__pycache__") },
 );
+// Source that generated files hold as text (src/targets/tfjs/model-file.ts).
+for (const path of [
+  ...readdirSync(join(root, "src", "targets", "tfjs", "support")).map(
+    (name) => `src/targets/tfjs/support/${name}`,
+  ),
+  ...["mix", "orthonormal", "initialise", "primitives/size"].map((name) => `src/graph/${name}.ts`),
+  ...["up", "products", "spectral"].map((name) => `src/gain/${name}.ts`),
+  "src/model/model.ts",
+]) {
+  cpSync(join(root, path), join(root, "dist", path));
+}
 chmodSync(join(root, "dist", "src", "cli", "main.js"), 0o755);

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { initialise } from "../graph/initialise.ts";
 import { loadTarget, type TargetName } from "../targets/targets.ts";
-import { bundled } from "../runtime/bundled.ts";
+import { bundled, ownText } from "../runtime/bundled.ts";
 import { encodeWeights } from "../runtime/checkpoint.ts";
 import type { HostTensor } from "../runtime/engine.ts";
 import { makeFolder, readBytes, writeWhole } from "../runtime/files.ts";
@@ -37,7 +37,7 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   const waiting = waitingFor(model, true);
   if (waiting !== null) process.stdout.write(`${waiting}\n`);
   const target = await loadTarget(options.target);
-  const input = { model, recipe: recipe.value, sources };
+  const input = { model, recipe: recipe.value, sources, own: ownText };
   const files = await target.emit(input);
   if (!files.ok) return fail(files.problem);
 

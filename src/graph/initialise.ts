@@ -4,10 +4,18 @@
  * normal numbers by Box–Muller.
  */
 import { spectralNormUpper } from "../gain/spectral.ts";
-import type { Init, Model, Weight } from "../model/model.ts";
+import type { Init, Model } from "../model/model.ts";
 import { orthonormalColumns } from "./orthonormal.ts";
-import { sizeOf } from "./primitives/arrays.ts";
+import { sizeOf } from "./primitives/size.ts";
 import { mix } from "./mix.ts";
+
+/** Of a weight, what its first value is made from. */
+export interface InitialWeight {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly init: Init;
+  readonly range: readonly [low: number, high: number] | null;
+}
 
 /** Every weight by path. */
 export function initialise(model: Model, seed: number): Map<string, Float32Array> {
@@ -15,14 +23,14 @@ export function initialise(model: Model, seed: number): Map<string, Float32Array
 }
 
 /** The stored tensor of one weight; entries outside of its declared range are put onto it. */
-export function initialWeight(weight: Weight, seed: number): Float32Array {
+export function initialWeight(weight: InitialWeight, seed: number): Float32Array {
   const data = draw(weight, weight.init, new Generator(seed, weight.path));
   if (!weight.range) return data;
   const [low, high] = weight.range;
   return data.map((x) => Math.min(Math.max(x, low), high));
 }
 
-function draw(weight: Weight, init: Init, random: Generator): Float32Array {
+function draw(weight: InitialWeight, init: Init, random: Generator): Float32Array {
   const size = sizeOf(weight.shape);
   const [rows, columns] = matrixShape(weight);
   switch (init.kind) {
@@ -50,19 +58,19 @@ function draw(weight: Weight, init: Init, random: Generator): Float32Array {
 }
 
 /** Glorot & Bengio 2010, the normal form. */
-function xavierDeviation(weight: Weight): number {
+function xavierDeviation(weight: InitialWeight): number {
   const fan = fans(weight);
   return Math.sqrt(2 / (fan.in + fan.out));
 }
 
 /** Numbers that one output is made of, and outputs that one input enters; (out, in/groups, kh, kw). */
-function fans({ shape }: Weight): { in: number; out: number } {
+function fans({ shape }: InitialWeight): { in: number; out: number } {
   const [out = 1, inner = 1, ...taps] = shape;
   return { in: inner * sizeOf(taps), out: out * sizeOf(taps) };
 }
 
 /** (out, everything else). */
-function matrixShape({ shape }: Weight): readonly [number, number] {
+function matrixShape({ shape }: InitialWeight): readonly [number, number] {
   const rows = shape[0] ?? 1;
   return [rows, rows === 0 ? 0 : sizeOf(shape) / rows];
 }

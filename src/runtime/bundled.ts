@@ -1,5 +1,5 @@
 /** Files that come with the project, found from the code, be it in src/ or in dist/. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -10,4 +10,9 @@ export function bundled(path: string): string {
   const full = join(folder, path);
   const seen = relative(process.cwd(), full);
   return seen.startsWith("..") ? full : seen;
+}
+
+/** The text of a file of this project that stands beside the code. */
+export function ownText(path: string): string {
+  return readFileSync(bundled(path), "utf8");
 }

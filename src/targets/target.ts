@@ -11,6 +11,8 @@ export interface TargetInput {
   readonly recipe: TrainConfig;
   /** The spec's files by name, so that generated code can quote the line that it was made from. */
   readonly sources: ReadonlyMap<string, SourceFile>;
+  /** The text of a file of this project, `src/graph/mix.ts`: for targets whose files hold parts of it. */
+  readonly own: (path: string) => string;
 }
 
 export interface Target {

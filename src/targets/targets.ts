@@ -3,6 +3,7 @@ import type { Target } from "./target.ts";
 
 const loaders = {
   onnx: async (): Promise<Target> => (await import("./onnx/bundle.ts")).onnxTarget,
+  tfjs: async (): Promise<Target> => (await import("./tfjs/bundle.ts")).tfjsTarget,
   pytorch: async (): Promise<Target> => (await import("./pytorch/target.ts")).pytorchTarget,
 } as const satisfies Record<string, () => Promise<Target>>;
 

@@ -1,12 +1,9 @@
 /** Row-major strides and broadcasting, shared by the primitives' shape rules, meanings and gradients. */
 import type { Builder, Tensor } from "../builder.ts";
 import type { DType, Dims, GraphNode } from "../graph.ts";
+import { sizeOf } from "./size.ts";
 
-export function sizeOf(shape: Dims): number {
-  let n = 1;
-  for (const d of shape) n *= d;
-  return n;
-}
+export { sizeOf };
 
 export function sameShape(a: Dims, b: Dims): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);

@@ -3,7 +3,7 @@
  * names made from the paths inside of the block, is what makes them equal. Numbers that differ become parameters.
  */
 import { camel, nameOf, Naming, wordOf } from "./names.ts";
-import { literal, operandsOf, type Value } from "./program.ts";
+import { literal, operand, operandsOf, type Value } from "./program.ts";
 import type { Scope } from "./regions.ts";
 import { declaration, disposal, readsOf, stepsOf, type Names, type Step } from "./statements.ts";
 
@@ -34,6 +34,8 @@ export interface Rendered {
   /** Values that it returns, by name; a single one is returned bare. */
   readonly returns: readonly { readonly name: string; readonly value: Value }[];
   readonly usesKept: boolean;
+  /** Those of `run` and `at` that the body reads. */
+  readonly context: readonly ("run" | "at")[];
   readonly callees: ReadonlySet<string>;
   /** The body's lines with numbers as they are to be printed. */
   body(number: (at: number) => string): string[];
@@ -51,9 +53,21 @@ export function renderRegion(scope: Scope, values: readonly Value[], around: Aro
     parameters: first.parameters,
     returns: first.returns,
     usesKept: first.usesKept,
+    context: (["run", "at"] as const).filter((name) => lines.some((line) => readsName(line, name))),
     callees,
     body: (number) => new Writer(scope, values, around, number, [], new Set()).lines(),
   };
+}
+
+/** Random numbers, or a part of them. */
+function isUniform(value: Value): boolean {
+  if (value.origin === "random") return true;
+  if (value.callee !== "slice" && value.callee !== "tf.reshape") return false;
+  return isUniform(operand(value, 0));
+}
+
+function readsName(line: string, name: string): boolean {
+  return !line.trim().startsWith("//") && new RegExp(`(?<![.\\w"/])${name}\\b`).test(line);
 }
 
 class Writer implements Names {
@@ -220,7 +234,7 @@ class Writer implements Names {
   }
 
   private parameterName(value: Value): string {
-    if (value.origin === "random") return "uniform";
+    if (isUniform(value)) return "uniform";
     if (value.shape.length === 0 && value.kind === "call") return "factor";
     if (value.kind === "input") return "input";
     return this.scope.kind === "backward" ? (value.origin.startsWith("~") ? "dy" : "y") : "x";

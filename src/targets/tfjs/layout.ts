@@ -24,9 +24,37 @@ export function layOut(before: string, doc: Doc, after: string, indent: number):
       return `${space}${before}${doc.call}(() =>\n${layOut("", only.arrow, ",", indent + 2)}\n${space})${after}`;
     }
   }
+  const hugged = "call" in doc ? hug(before, doc, after, indent) : null;
+  if (hugged !== null) return hugged;
   const [open, close, items] = "call" in doc ? [`${doc.call}(`, ")", doc.args] : ["[", "]", doc.list];
   const inside = items.map((item) => layOut("", item, ",", indent + 2));
   return `${space}${before}${open}\n${inside.join("\n")}\n${space}${close}${after}`;
+}
+
+/** A call whose last argument is an object, or whose only one is a list: its brackets open on the line of the call. */
+function hug(
+  before: string,
+  doc: { call: string; args: readonly Doc[] },
+  after: string,
+  indent: number,
+): string | null {
+  const space = " ".repeat(indent);
+  const last = doc.args[doc.args.length - 1];
+  const front = doc.args.slice(0, -1).map((arg) => `${flat(arg)}, `);
+  const entries =
+    typeof last === "string" ? entriesOf(last) : "list" in last && front.length === 0 ? last.list : null;
+  if (entries === null) return null;
+  const [open, close] = typeof last === "string" ? ["{", "}"] : ["[", "]"];
+  const head = `${space}${before}${doc.call}(${front.join("")}${open}`;
+  if (head.length > width) return null;
+  const inside = entries.map((entry) => layOut("", entry, ",", indent + 2));
+  return `${head}\n${inside.join("\n")}\n${space}${close})${after}`;
+}
+
+/** Entries of an object that is printed as text. */
+function entriesOf(text: string): string[] | null {
+  if (!text.startsWith("{ ")) return null;
+  return text.slice(2, -2).split(/, (?=\w+: )/);
 }
 
 function flat(doc: Doc): string {

@@ -15,7 +15,7 @@ const words: Readonly<Record<string, string>> = {
   "tf.transpose": "turned",
   "tf.gather": "rows",
   "tf.concat": "joined",
-  "tf.pad": "padded",
+  pad: "padded",
   "tf.where": "chosen",
   "tf.broadcastTo": "full",
   sumOver: "total",
@@ -77,7 +77,7 @@ export class Naming {
 export function nameOf(value: Value, final: boolean): string {
   const backward = value.origin.startsWith("~");
   const path = (backward ? value.origin.slice(1) : value.origin).split(/[./]/);
-  const layer = path.filter((part) => !/^\d+$/.test(part)).pop() ?? "";
+  const layer = path[0] === "update" ? "update" : (path.filter((part) => !/^\d+$/.test(part)).pop() ?? "");
   const word = final ? "" : wordOf(value);
   const same = camel(layer).replace(/\d+$/, "") === word;
   const base = camel(layer, same ? "" : word);

@@ -1,7 +1,8 @@
 /** A program as functions: one for each kind of block, and a main function that calls them in order. */
 import type { Graph, GraphNode } from "../../graph/graph.ts";
 import { renderRegion, type Around, type Rendered } from "./blocks.ts";
-import { constantName } from "./constants.ts";
+import { Constants } from "./constants.ts";
+import { layOut, type Doc } from "./layout.ts";
 import { camel, nameOf, Naming } from "./names.ts";
 import { literal, operandsOf, type Program, type Value } from "./program.ts";
 import { itemsOf, withOwnSquares, type Item, type Scope } from "./regions.ts";
@@ -14,7 +15,6 @@ export type Notes = (path: string) => readonly string[];
 export interface FunctionText {
   readonly name: string;
   readonly scope: Scope;
-  /** Parameters after (run, at). */
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
   readonly body: readonly string[];
   readonly callees: ReadonlySet<string>;
@@ -29,9 +29,14 @@ export interface Outline {
   readonly callees: ReadonlySet<string>;
 }
 
-/** Names of functions that are taken already, so that two programs can stand in one file. */
-export function outline(graph: Graph, notes: Notes, naming = new Naming()): Outline {
-  return new Outliner(withOwnSquares(translate(graph)), notes, naming).outline();
+/** `naming` and `constants` are those of the file, which may hold several programs. */
+export function outline(
+  graph: Graph,
+  notes: Notes,
+  naming = new Naming(),
+  constants = new Constants(),
+): Outline {
+  return new Outliner(withOwnSquares(translate(graph)), notes, naming, constants).outline();
 }
 
 /** Inputs whose memory a program takes over: state that goes out again under the same name. */
@@ -45,7 +50,11 @@ export function consumedInputs(graph: Graph): Set<string> {
   );
 }
 
+const contextTypes = { run: "Run", at: "string" } as const;
+
 interface Region {
+  /** Index of its item. */
+  readonly item: number;
   readonly scope: Scope;
   readonly values: Value[];
   rendered: Rendered;
@@ -70,7 +79,7 @@ class Outliner implements Names {
   private readonly outputs = new Map<Value, string[]>();
   private readonly consumed: ReadonlySet<string>;
   private readonly gradients = new Map<Value, string>();
-  private readonly constants = new Map<string, Value>();
+  private readonly constants: Constants;
   private readonly constantNames = new Map<Value, string>();
   private readonly callees = new Set<string>();
   /** Returned by the function of an earlier region: its item, and the name. */
@@ -78,7 +87,8 @@ class Outliner implements Names {
   private readonly reads = new Map<Value, string>();
   private readonly mainLines: string[] = [];
 
-  constructor(program: Program, notes: Notes, functionNames: Naming) {
+  constructor(program: Program, notes: Notes, functionNames: Naming, constants: Constants) {
+    this.constants = constants;
     this.program = program;
     this.notes = notes;
     this.functionNames = functionNames;
@@ -106,14 +116,14 @@ class Outliner implements Names {
       const rendered = renderRegion(item.scope, item.values, this.around(at, item.scope));
       for (const r of rendered.returns) this.returned.set(r.value, { item: at, name: r.name });
       for (const callee of rendered.callees) this.callees.add(callee);
-      regions.set(at, { scope: item.scope, values: item.values, rendered });
+      regions.set(at, { item: at, scope: item.scope, values: item.values, rendered });
     });
     const kinds = this.kindsOf([...regions.values()]);
     // Variables of the main function don't hide functions.
     this.naming = new Naming(kinds.map((kind) => kind.name));
-    const functions = kinds.map((kind) => this.functionText(kind));
+    const functions = kinds.map((kind) => this.functionText(kind, kinds));
     this.writeMain(regions, new Map(kinds.flatMap((kind) => kind.members.map((m) => [m, kind] as const))));
-    return { functions, main: this.mainLines, constants: this.constants, callees: this.callees };
+    return { functions, main: this.mainLines, constants: this.constants.byName, callees: this.callees };
   }
 
   private mainSteps(): Map<Value, Step> {
@@ -178,8 +188,7 @@ class Outliner implements Names {
   private constant(value: Value): string {
     const known = this.constantNames.get(value);
     if (known !== undefined) return known;
-    const name = constantName(value, (n) => this.constants.has(n));
-    this.constants.set(name, value);
+    const name = this.constants.nameOf(value);
     this.constantNames.set(value, name);
     return name;
   }
@@ -219,14 +228,15 @@ class Outliner implements Names {
     return { names, first };
   }
 
-  private functionText(kind: Kind): FunctionText {
+  private functionText(kind: Kind, kinds: readonly Kind[]): FunctionText {
     const [{ scope, rendered }] = kind.members;
     const { names, first } = this.variable(kind);
-    const kept = rendered.usesKept ? [{ name: "kept", type: this.keptType(kind) }] : [];
+    const kept = rendered.usesKept ? [{ name: "kept", type: this.keptType(kind, kinds) }] : [];
     return {
       name: kind.name,
       scope,
       parameters: [
+        ...rendered.context.map((name) => ({ name, type: contextTypes[name] })),
         ...kept,
         ...rendered.parameters.map((name) => ({ name, type: "tf.Tensor" })),
         ...first.map((place) => ({ name: names.get(place) ?? "", type: "number" })),
@@ -236,36 +246,59 @@ class Outliner implements Names {
     };
   }
 
-  private keptTypes = new Map<string, string>();
-  private keptType(kind: Kind): string {
-    return this.keptTypes.get(kind.members[0].scope.at) ?? "Kept";
+  /** What the forward functions of the same blocks return. */
+  private keptType(kind: Kind, kinds: readonly Kind[]): string {
+    const makers = kinds.filter((k) =>
+      kind.members.some((m) => k.members.some((f) => f.item === this.keptItem(m.scope))),
+    );
+    return makers.map((maker) => `ReturnType<typeof ${maker.name}>`).join(" | ");
   }
 
   // The main function.
 
   private writeMain(regions: ReadonlyMap<number, Region>, kinds: ReadonlyMap<Region, Kind>): void {
     let origin: string | null = null;
+    let updates: { at: string; call: string; rest: string }[] = [];
+    const waiting = new Set<Value>();
+    const flush = (): void => {
+      this.loops(updates);
+      if (waiting.size > 0) this.mainLines.push(this.disposalOf([...waiting]));
+      updates = [];
+      waiting.clear();
+    };
     this.items.forEach((item, at) => {
+      if (item.kind === "value" && this.steps.has(item.value)) flush();
       if (item.kind === "value") {
         const step = this.steps.get(item.value);
         if (step === undefined) return;
         origin = this.heading(item.value.origin, origin);
         this.statement(step);
-        this.dispose(readsOf(step), at);
+        const dead = this.dead(readsOf(step), at);
+        if (dead.length > 0) this.mainLines.push(this.disposalOf(dead));
       } else {
         const region = regions.get(at);
         const kind = region && kinds.get(region);
         if (region === undefined || kind === undefined) throw new Error("a region has no function");
-        origin = this.heading(`${item.scope.kind === "backward" ? "~" : ""}${item.scope.at}`, origin);
-        this.callOf(region, kind, at);
+        if (item.scope.kind === "update") {
+          if (updates.length === 0) origin = this.heading("update", origin);
+        } else {
+          flush();
+          origin = this.heading(`${item.scope.kind === "backward" ? "~" : ""}${item.scope.at}`, origin);
+        }
+        const call = this.callOf(region, kind, at);
+        if (call !== null) updates.push(call);
         const inside = new Set(region.values);
         const seen = new Set(region.values.flatMap(operandsOf).filter((v) => !inside.has(v)));
-        this.dispose(
+        const dead = this.dead(
           [...seen].filter((v) => !this.disposedInside(v, item.scope)),
           at,
         );
+        // What the last update reads is disposed of after the loop.
+        if (call !== null) for (const value of dead) waiting.add(value);
+        else if (dead.length > 0) this.mainLines.push(this.disposalOf(dead));
       }
     });
+    flush();
     for (const [value, names] of this.outputs) {
       if (value.kind !== "call")
         this.mainLines.push(
@@ -273,6 +306,21 @@ class Outliner implements Names {
         );
       if (value.kind === "input" && this.consumed.has(value.callee) && !this.lastReader.has(value))
         this.mainLines.push(`  ${this.read(value)}.dispose();`);
+    }
+  }
+
+  /** Updates that are alike are a loop over the paths of their weights. */
+  private loops(
+    updates: readonly { readonly at: string; readonly call: string; readonly rest: string }[],
+  ): void {
+    const alike = new Map<string, string[]>();
+    for (const { at, call, rest } of updates) {
+      const key = `${call}(run, at${rest});`;
+      alike.set(key, [...(alike.get(key) ?? []), at]);
+    }
+    for (const [call, paths] of alike) {
+      const list: Doc = { list: paths.map(literal) };
+      this.mainLines.push(layOut("for (const at of ", list, ") {", 2), `    ${call}`, "  }");
     }
   }
 
@@ -304,19 +352,23 @@ class Outliner implements Names {
     });
   }
 
-  private callOf(region: Region, kind: Kind, at: number): void {
+  /** Writes the call, or gives it back where it is an update without results. */
+  private callOf(region: Region, kind: Kind, at: number): { at: string; call: string; rest: string } | null {
     const { scope, rendered } = region;
     const { first } = this.variable(kind);
-    const args = [
-      "run",
-      literal(scope.at),
+    const context = rendered.context.map((name) => (name === "run" ? name : literal(scope.at)));
+    const rest = [
       ...(rendered.usesKept ? [this.keptVariable(this.keptItem(scope))] : []),
       ...rendered.given.map((v) => this.read(v)),
       ...first.map((place) => literal(rendered.numbers[place])),
     ];
-    const call = `${kind.name}(${args.join(", ")});`;
-    if (rendered.returns.length === 0) this.mainLines.push(`  ${call}`);
-    else this.mainLines.push(`  const ${this.keptVariable(at)} = ${call}`);
+    if (scope.kind === "update" && rendered.returns.length === 0) {
+      return { at: scope.at, call: kind.name, rest: rest.map((arg) => `, ${arg}`).join("") };
+    }
+    const call: Doc = { call: kind.name, args: [...context, ...rest] };
+    const before = rendered.returns.length === 0 ? "" : `const ${this.keptVariable(at)} = `;
+    this.mainLines.push(layOut(before, call, ";", 2));
+    return null;
   }
 
   private keptNames = new Map<number, string>();
@@ -341,19 +393,19 @@ class Outliner implements Names {
     return around.keptBy(value) !== undefined;
   }
 
-  private dispose(reads: readonly Value[], at: number): void {
-    const dead = reads.filter((value) => {
+  private dead(reads: readonly Value[], at: number): Value[] {
+    return reads.filter((value) => {
       if (this.lastReader.get(value) !== at || value.kind === "constant" || this.outputs.has(value))
         return false;
       return value.kind !== "input" || this.consumed.has(value.callee);
     });
-    if (dead.length > 0)
-      this.mainLines.push(
-        disposal(
-          dead.map((v) => this.read(v)),
-          2,
-        ),
-      );
+  }
+
+  private disposalOf(values: readonly Value[]): string {
+    return disposal(
+      values.map((v) => this.read(v)),
+      2,
+    );
   }
 
   read(value: Value): string {
@@ -379,6 +431,11 @@ class Outliner implements Names {
     return [...this.returned.values()].filter((r) => r.item === item).length;
   }
 
+  /** All gradients at once. */
+  list(values: readonly Value[]): string | null {
+    const all = values.length === this.gradients.size && values.every((value) => this.gradients.has(value));
+    return all && values.length > 1 ? "Object.values(run.gradient)" : null;
+  }
   declare(): string {
     throw new Error("names are declared by statement()");
   }

@@ -8,11 +8,7 @@ export interface PrintOptions {
 
 export function printFunction(text: FunctionText, { types }: PrintOptions): string {
   const typed = (name: string, type: string): string => (types ? `${name}: ${type}` : name);
-  const parameters = [
-    typed("run", "Run"),
-    typed("at", "string"),
-    ...text.parameters.map((p) => typed(p.name, p.type)),
-  ];
+  const parameters = text.parameters.map((p) => typed(p.name, p.type));
   return [head(`function ${text.name}`, parameters), ...text.body, "}"].join("\n");
 }
 

@@ -37,8 +37,19 @@ export function text(value: unknown): { text: string } {
 /** A number, text, flag or list as a literal. */
 export function literal(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  if (typeof value === "number") return numberText(value);
   return JSON.stringify(value);
+}
+
+/** The shortest decimal that is the same float32: tensors hold no more. Whole numbers stay as they are. */
+export function numberText(x: number): string {
+  if (Object.is(x, -0)) return "-0";
+  if (Number.isInteger(x)) return String(x);
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(x.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(x)) return String(short);
+  }
+  return String(x);
 }
 
 export interface Program {
@@ -192,7 +203,7 @@ function keyOf(arg: Argument): string {
     case "list":
       return arg.values.map((v) => `%${v.id}`).join();
     case "number":
-      return literal(arg.number);
+      return Object.is(arg.number, -0) ? "-0" : String(arg.number);
     case "text":
       return arg.text;
   }

@@ -43,8 +43,10 @@ export function itemsOf({ values }: Program): Item[] {
       const members = open?.members;
       const waits = members !== undefined && operandsOf(value).some((used) => members.has(used));
       if (waits) open = null;
-      // What doesn't need the region that is being collected comes before it.
-      items.splice(open === null ? items.length : items.length - 1, 0, { kind: "value", value });
+      // What doesn't need the region that is being collected comes before it, and before all updates.
+      let at = open === null ? items.length : items.length - 1;
+      while (at > 0 && isFreeUpdate(items[at - 1], value)) at--;
+      items.splice(at, 0, { kind: "value", value });
     } else if (open !== null && sameScope(open.scope, scope)) {
       open.values.push(value);
       open.members.add(value);
@@ -55,6 +57,12 @@ export function itemsOf({ values }: Program): Item[] {
     }
   }
   return items;
+}
+
+/** Whether it is an update that makes nothing that the value needs. */
+function isFreeUpdate(item: Item, value: Value): boolean {
+  if (item.kind !== "region" || item.scope.kind !== "update") return false;
+  return !operandsOf(value).some((used) => item.values.includes(used));
 }
 
 /**

@@ -12,6 +12,8 @@ export interface Names {
   declare(value: Value): string;
   /** A number that stands in a call. */
   number(value: Value, at: number): string;
+  /** Shorter code for a list of values, where there is some. */
+  list?(values: readonly Value[]): string | null;
   /** Support functions that are called. */
   call?(callee: string): void;
 }
@@ -82,7 +84,7 @@ function docOf(value: Value, step: Step, names: Names): Doc {
       case "value":
         return docOf(arg.value, step, names);
       case "list":
-        return { list: arg.values.map((v) => docOf(v, step, names)) };
+        return names.list?.(arg.values) ?? { list: arg.values.map((v) => docOf(v, step, names)) };
       case "number":
         return names.number(value, at);
       case "text":

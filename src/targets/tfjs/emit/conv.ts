@@ -26,13 +26,13 @@ export const conv: Emission<"conv"> = (e, node, [x, kernel]) => {
 
 export const convGradInput: Emission<"convGradInput"> = (e, node, [dy, kernel]) => {
   const shape = channelsLast.map((axis) => node.shape[axis]);
-  const given = [last(e, dy), tensorOf(e, kernel, "f32"), windowText(node.attributes), text(shape)];
+  const given = [last(e, dy), tensorOf(e, kernel, "f32"), text(shape), windowText(node.attributes)];
   return e.transpose(e.call("convolveGradInput", given, shape), channelsFirst);
 };
 
 export const convGradKernel: Emission<"convGradKernel"> = (e, node, [x, dy]) =>
   e.call(
     "convolveGradKernel",
-    [last(e, x), last(e, dy), windowText(node.attributes), text(node.shape)],
+    [last(e, x), last(e, dy), text(node.shape), windowText(node.attributes)],
     node.shape,
   );

@@ -39,8 +39,7 @@ export const pad: Emission<"pad"> = (e, node, [given]) => {
   const x = tensorOf(e, given, node.dtype);
   const { before, after } = node.attributes;
   if ([...before, ...after].every((n) => n === 0)) return x;
-  const pairs = before.map((n, i) => [n, after[i]]);
-  return e.call("tf.pad", [x, text(pairs)], node.shape, node.dtype);
+  return e.call("pad", [x, text(before), text(after)], node.shape, node.dtype);
 };
 
 /** Indices are flat, the axis is the first of three: so every backend does the same. */

@@ -13,6 +13,14 @@ export function slice(x: tf.Tensor, start: number[], end: number[], step: number
   return tf.tidy(() => tf.cast(tf.stridedSlice(tf.cast(x, "float32"), start, end, step), x.dtype));
 }
 
+/** Zeros before and after each axis. */
+export function pad(x: tf.Tensor, before: number[], after: number[]): tf.Tensor {
+  return tf.pad(
+    x,
+    before.map((n, axis) => [n, after[axis]]),
+  );
+}
+
 /**
  * Sums over axes that are side by side or not; they stay as length 1. On WebAssembly a sum is one float32 that is added
  * to, so long ones are cut in two: the sum of √n sums of √n entries.
@@ -40,6 +48,17 @@ function sumOverRange(x: tf.Tensor, from: number, to: number): tf.Tensor {
     return tf.reshape(sumMiddle(tf.reshape(some, [outer, parts, inner])), kept);
   }
   return tf.reshape(sumMiddle(tf.reshape(x, [outer, n, inner])), kept);
+}
+
+/** The sum of the squares of all entries of all tensors. */
+export function sumOfSquares(tensors: tf.Tensor[]): tf.Tensor {
+  return tf.tidy(() => {
+    const sums = tensors.map((x) => {
+      const axes = x.shape.map((_, axis) => axis);
+      return tf.reshape(sumOver(tf.square(x), axes), []);
+    });
+    return tf.sum(tf.stack(sums));
+  });
 }
 
 /** [outer, n, inner] → [outer, 1, inner] */

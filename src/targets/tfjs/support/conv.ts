@@ -42,8 +42,8 @@ export function convolve(x: tf.Tensor, kernel: tf.Tensor, window: Window): tf.Te
 export function convolveGradInput(
   dy: tf.Tensor,
   kernel: tf.Tensor,
-  window: Window,
   input: number[],
+  window: Window,
 ): tf.Tensor {
   return tf.tidy(() => {
     const [out, each, kh, kw] = kernel.shape;
@@ -52,7 +52,7 @@ export function convolveGradInput(
       const alone = { ...window, groups: 1 };
       const part = [...input.slice(0, 3), input[3] / groups];
       const kernels = split(kernel, 0, groups);
-      const parts = split(dy, 3, groups).map((d, g) => convolveGradInput(d, kernels[g], alone, part));
+      const parts = split(dy, 3, groups).map((d, g) => convolveGradInput(d, kernels[g], part, alone));
       return tf.concat(parts, 3);
     }
     const apart = spread(dy, 1, stride);
@@ -70,7 +70,7 @@ export function convolveGradInput(
 }
 
 /** The gradient of the kernel: each tap is a product of what it saw with the gradient of the output. */
-export function convolveGradKernel(x: tf.Tensor, dy: tf.Tensor, window: Window, kernel: number[]): tf.Tensor {
+export function convolveGradKernel(x: tf.Tensor, dy: tf.Tensor, kernel: number[], window: Window): tf.Tensor {
   return tf.tidy(() => {
     const { stride, padding, dilation, groups } = window;
     const [out, each, kh, kw] = kernel;
@@ -81,7 +81,7 @@ export function convolveGradKernel(x: tf.Tensor, dy: tf.Tensor, window: Window, 
       const alone = { ...window, padding: [0, 0, 0, 0] as Window["padding"], groups: 1 };
       const part = [out / groups, each, kh, kw];
       const grads = split(dy, 3, groups);
-      const parts = split(whole, 3, groups).map((p, g) => convolveGradKernel(p, grads[g], alone, part));
+      const parts = split(whole, 3, groups).map((p, g) => convolveGradKernel(p, grads[g], part, alone));
       return tf.concat(parts, 0);
     }
     const [n, height, width] = dy.shape;

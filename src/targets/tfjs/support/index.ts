@@ -1,5 +1,5 @@
 /** The support functions by name, for the engines; generated files hold their text. */
-import { addRows, slice, sumOver } from "./arrays.ts";
+import { addRows, pad, slice, sumOfSquares, sumOver } from "./arrays.ts";
 import { convolve, convolveGradInput, convolveGradKernel } from "./conv.ts";
 import { gelu, geluGradient, geluTanh } from "./gelu.ts";
 import type { SupportName } from "./names.ts";
@@ -16,7 +16,9 @@ export const support = {
   geluTanh,
   multiply,
   multiplyEach,
+  pad,
   slice,
+  sumOfSquares,
   sumOver,
   weightsOf,
 } satisfies Record<SupportName, unknown>;

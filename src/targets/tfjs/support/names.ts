@@ -9,7 +9,9 @@ export const supportNames = [
   "geluTanh",
   "multiply",
   "multiplyEach",
+  "pad",
   "slice",
+  "sumOfSquares",
   "sumOver",
   "weightsOf",
 ] as const;
