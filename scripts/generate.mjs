@@ -8,7 +8,7 @@ import { generate } from "../dist/src/cli/generate.js";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 process.chdir(root);
 let differences = 0;
-for (const [path, text] of generate()) {
+for (const [path, text] of await generate()) {
   if (process.argv.includes("--check")) {
     if (readFileSync(path, "utf8") === text) continue;
     console.error(`${path} is not what the compiler makes now; run: npm run generate`);

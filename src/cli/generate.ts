@@ -1,17 +1,49 @@
-/** The files of generated/: for chosen specs, the Model, the report with its bound, and the training graph as text. */
+/** The files of generated/: for chosen specs, the Model, the report with its bound, the training graph as text, and code. */
 import { buildTrainingGraph } from "../graph/training.ts";
 import { printGraph } from "../graph/print.ts";
 import { resolveRecipe } from "../runtime/run-config.ts";
+import { ownText } from "../runtime/bundled.ts";
+import { loadTarget, type TargetName } from "../targets/targets.ts";
 import { checkFiles } from "./check.ts";
 import { nodeHost } from "./host-node.ts";
+import { loadModel } from "./load.ts";
 import { explainBound } from "./report/explain.ts";
 import { painter } from "./report/table.ts";
 import { textReport } from "./report/text.ts";
 
 const chosen = ["quick-start"];
+/** Code of one more spec, a member of the LipsFormer family. */
+const coded = [...chosen, "lipsformer-fashion"];
+/** Files of targets that are worth reading. */
+const code: readonly { readonly target: TargetName; readonly file: string }[] = [
+  { target: "tfjs", file: "model.ts" },
+];
 
 /** Path → content, seen from the project's folder. */
-export function generate(): Map<string, string> {
+export async function generate(): Promise<Map<string, string>> {
+  return new Map([...documents(), ...(await sources())]);
+}
+
+async function sources(): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const name of coded) {
+    const { model, sources: texts } = loadModel(nodeHost, `specs/${name}.lips`, null, {});
+    if (model === null) throw new Error(`specs/${name}.lips has errors`);
+    const recipe = resolveRecipe(model, { epochs: null, batch: null, lr: null, seed: null });
+    if (!recipe.ok) throw new Error(recipe.problem.message);
+    for (const { target, file } of code) {
+      const loaded = await loadTarget(target);
+      const made = await loaded.emit({ model, recipe: recipe.value, sources: texts, own: ownText });
+      if (!made.ok) throw new Error(made.problem.message);
+      const text = made.value.get(file);
+      if (typeof text !== "string") throw new Error(`${target} made no text ${file}`);
+      files.set(`generated/${name}/${file}`, text);
+    }
+  }
+  return files;
+}
+
+function documents(): Map<string, string> {
   const files = new Map<string, string>();
   const plain = painter(false);
   for (const name of chosen) {
