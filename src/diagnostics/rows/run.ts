@@ -168,7 +168,7 @@ export const runRows = {
     severity: "error",
     message: (p: { engine: string; device: string; reason: string }) =>
       `${p.engine} can't run on ${p.device} here: ${p.reason}`,
-    help: () => "leave --device out to run on the CPU; docs/engines.md says what WebGPU and CUDA need",
+    help: () => "without --device and --engine it runs on the CPU; docs/gpu.md says what a GPU needs",
   },
   "engine-refused": {
     code: "LIPS0704",

@@ -60,18 +60,25 @@ function deviceErrors(tf: typeof Tf): string[] {
   return errors;
 }
 
+let dawn: object | null = null;
+
+async function openDawn(): Promise<object> {
+  const { create, globals } = await importPackage("webgpu");
+  Object.assign(globalThis, globals);
+  return (create as (options: readonly string[]) => object)([]);
+}
+
 const webgpu: Backend = {
   engine: "tfjs-webgpu",
   name: "webgpu",
   install: "npm install webgpu@0.6.2 @tensorflow/tfjs-backend-webgpu@4.22.0",
   async register() {
-    const { create, globals } = await importPackage("webgpu");
-    Object.assign(globalThis, globals);
-    const gpu = (create as (options: readonly string[]) => object)([]);
+    // Made once and held for good: a device doesn't keep alive what it came from, and falls with it.
+    dawn ??= await openDawn();
     // Node has a navigator since 21.
     const world = globalThis as { navigator?: object };
     if (world.navigator === undefined) Object.defineProperty(world, "navigator", { value: {} });
-    Object.defineProperty(world.navigator, "gpu", { value: gpu, configurable: true });
+    Object.defineProperty(world.navigator, "gpu", { value: dawn, configurable: true });
     // It looks for navigator.gpu as soon as it is loaded.
     await importPackage("@tensorflow/tfjs-backend-webgpu");
   },
