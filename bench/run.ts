@@ -6,10 +6,18 @@ import type { Bench, Row } from "./row.ts";
 import { checkBench } from "./rows/check.ts";
 import { dataBenches } from "./rows/data.ts";
 import { stateBench } from "./rows/state.ts";
+import { swinTinyBenches } from "./rows/swin-tiny.ts";
 import { tfjsBench } from "./rows/tfjs.ts";
 import { trainStepBench } from "./rows/train-step.ts";
 
-const benches: readonly Bench[] = [trainStepBench, tfjsBench, stateBench, checkBench, ...dataBenches];
+const benches: readonly Bench[] = [
+  trainStepBench,
+  ...swinTinyBenches,
+  tfjsBench,
+  stateBench,
+  checkBench,
+  ...dataBenches,
+];
 
 function format(value: number | null): string {
   return value === null ? "–" : value.toPrecision(4);

@@ -31,8 +31,13 @@ export class StepProcess<Hello> {
   }
 
   async steps(count: number): Promise<Answer> {
-    this.child.stdin?.write(`run ${count}\n`);
-    return (await this.answer()) as Answer;
+    return (await this.ask(`run ${count}`)) as Answer;
+  }
+
+  /** The answer to any request that the process knows. */
+  async ask(request: string): Promise<unknown> {
+    this.child.stdin?.write(`${request}\n`);
+    return this.answer();
   }
 
   stop(): void {

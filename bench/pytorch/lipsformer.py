@@ -6,9 +6,9 @@ convolutions take them as they lie. Parameters are registered in the order of th
 
 Reads lines from standard input and answers each with one line of JSON; end of input ends it:
     load FILE      takes the weights of a safetensors file, by order and shape
-    check SEED     one forward and backward pass without drop path on a given batch: loss, gradient norm, logits
+    check          one forward and backward pass without drop path on a given batch: loss, gradient norm, logits
     run N          N training steps: their milliseconds, the last loss
-    peak           peak memory of the process so far, in bytes
+    peak           peak memory of the process, in bytes: so far, and when torch was imported
 """
 
 import argparse
@@ -22,6 +22,13 @@ import time
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+
+def peak_memory():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+imported = peak_memory()
 
 
 class CenterNorm(nn.Module):
@@ -272,6 +279,7 @@ def main():
 
     def check(_):
         model.eval()
+        optimizer.zero_grad(set_to_none=True)
         count = options.batch * 224 * 224 * 3
         image = ((torch.arange(count) * 7919) % 1013 / 1013).view(options.batch, 224, 224, 3)
         logits, loss = loss_of(image, torch.arange(options.batch) * 37 % 1000)
@@ -282,7 +290,7 @@ def main():
         return {"loss": loss.item(), "norm": norm.item(), "logits": logits.flatten().tolist()}
 
     def peak(_):
-        return {"bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+        return {"bytes": peak_memory(), "imported": imported}
 
     parameters = sum(p.numel() for p in model.parameters())
     hello = {"version": torch.__version__, "blas": loaded_blas(), "parameters": parameters, "optimizer": note}

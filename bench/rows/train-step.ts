@@ -1,10 +1,9 @@
 /** One training step of the 27.15-GFLOP vision transformer, against PyTorch eager and against bare matrix products. */
-import { join } from "node:path";
 import { Builder } from "../../src/graph/builder.ts";
 import type { Engine, HostTensor, Session } from "../../src/runtime/engine.ts";
 import { openEngine } from "../../src/runtime/engines/select.ts";
-import { loadTraining, projectRoot, scalar, type Training } from "../project.ts";
-import { findPython, Pytorch, type PytorchSettings } from "../pytorch.ts";
+import { loadTraining, scalar, type Training } from "../project.ts";
+import { fastestPytorch } from "../pytorch.ts";
 import { busy, interleave, row, type Bench, type Row } from "../row.ts";
 
 /** 3 × 2 × 35 356 224 multiply-adds × 128 samples. */
@@ -22,7 +21,7 @@ export const trainStepBench: Bench = {
     log(`train-step/vit: ${about}${other}`);
     const step = await trainingStep(engine, loadTraining("bench/specs/vit-bench.lips"));
     const product = await matrixProduct(engine);
-    const { reference, note } = await pytorchSteps(log);
+    const { reference, note } = await fastestPytorch("vit.py", 128, log);
     await step.run(2);
     await product.run(1);
 
@@ -114,41 +113,4 @@ async function opened(engine: Engine, graph: Training["graph"], carry: string[])
   const session = await engine.open(graph, { carry });
   if (!session.ok) throw new Error(session.problem.message);
   return session.value;
-}
-
-/** PyTorch with the thread settings that are fastest here, found by a short try of each. */
-async function pytorchSteps(
-  log: (line: string) => void,
-): Promise<{ reference: Pytorch | null; note: string }> {
-  const python = findPython();
-  if (python === null) return { reference: null, note: "no python3 with torch here" };
-  const script = join(projectRoot, "bench", "pytorch", "vit.py");
-  const settings: PytorchSettings[] = [1, 2].flatMap((blasThreads) =>
-    [1, 2].map((torchThreads) => ({ blasThreads, torchThreads })),
-  );
-  let best: { time: number; setting: PytorchSettings } | null = null;
-  for (const setting of settings) {
-    const candidate = new Pytorch(python, script, setting, 128);
-    await candidate.hello();
-    const [, ...times] = await candidate.run(4);
-    candidate.stop();
-    const time = Math.min(...times);
-    log(
-      `  PyTorch, BLAS threads ${setting.blasThreads}, own threads ${setting.torchThreads}: ${time.toFixed(0)} ms`,
-    );
-    if (best === null || time < best.time) best = { time, setting };
-  }
-  if (best === null) return { reference: null, note: "PyTorch did not run" };
-  const { blasThreads, torchThreads } = best.setting;
-  const reference = new Pytorch(python, script, best.setting, 128);
-  const { version, blas } = await reference.hello();
-  await reference.run(2);
-  const caution =
-    blas === "reference BLAS"
-      ? "; the unoptimised reference BLAS: install OpenBLAS for a fair comparison"
-      : "";
-  return {
-    reference,
-    note: `PyTorch ${version} eager, ${blas}, ${blasThreads} BLAS and ${torchThreads} own threads${caution}`,
-  };
 }
