@@ -8,7 +8,7 @@ import { showBytes } from "./report/numbers.ts";
 /** Largest file of weights: one array of bytes. */
 const mostWeights = 2 ** 31;
 
-/** A training step: weights, gradients and two moments, in two sets (a step reads one and writes the other), and activations. */
+/** A training step: weights, gradients and two moments, in two sets where a step cannot write over what it read, and activations. */
 export function refuseTraining(model: Model, batch: number): Diagnostic | null {
   const needs = 4 * 8 * countParameters(model) + activationBytes(model, batch);
   // Counted is what layers give; an engine gets by with less of it, but not with half.
