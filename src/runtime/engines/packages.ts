@@ -4,14 +4,15 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /**
- * Imports a package from the project's node_modules or, where it isn't there, from that of the folder which
- * `LIPSC_PACKAGES` names. Throws what Node throws when neither has it, or when it doesn't load.
+ * Imports a package from the folder that `LIPSC_PACKAGES` names or, where it isn't there, from the project's own
+ * node_modules (which has the GPU package, but without its library). Throws what Node throws when neither has it, or when
+ * it doesn't load.
  */
 export async function importPackage(name: string): Promise<Record<string, unknown>> {
   const own = createRequire(import.meta.url);
   const folder = process.env.LIPSC_PACKAGES;
   const path =
-    resolved(own, name) ?? (folder ? createRequire(join(folder, "package.json")) : own).resolve(name);
+    (folder ? resolved(createRequire(join(folder, "package.json")), name) : null) ?? own.resolve(name);
   const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   // A CommonJS package is one object under `default`, whatever names Node found in it.
   return typeof module.default === "object" && module.default !== null

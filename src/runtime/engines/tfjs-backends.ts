@@ -23,7 +23,10 @@ function native(engine: string, wantsGpu: boolean): Backend {
   return {
     engine,
     name: "tensorflow",
-    install: `npm install @tensorflow/${engine}@4.22.0`,
+    // With scripts: they fetch TensorFlow's C library.
+    install: wantsGpu
+      ? `for CUDA 11.2: npm rebuild @tensorflow/${engine} --ignore-scripts=false; for newer: docs/gpu.md`
+      : `npm install @tensorflow/${engine}@4.22.0 --ignore-scripts=false`,
     async register() {
       // Node 23 took away a function that tfjs-node 4.22 calls.
       const functions = util as unknown as Record<string, unknown>;
