@@ -96,6 +96,47 @@ export function addRunCommands(program: Command, set: () => Option): void {
       },
     );
 
+  program
+    .command("convert")
+    .description("puts weights of another code under the spec's names, or the other way")
+    .argument(
+      "<file>",
+      "weights: .safetensors, or .pth as torch.save writes it (read without running anything)",
+    )
+    .requiredOption("--spec <file>", "the spec of the model (.lips)")
+    .requiredOption("--out <file>", "the .safetensors file to write")
+    .addOption(new Option("--from <layout>", "whose names the file has").choices(["lipsformer"]))
+    .addOption(new Option("--to <layout>", "whose names to write").choices(["lipsformer"]).conflicts("from"))
+    .option("--model <name>", "the model, where the spec has several")
+    .addOption(set())
+    .action(
+      async (
+        file: string,
+        flags: {
+          spec: string;
+          out: string;
+          from?: string;
+          to?: string;
+          model?: string;
+          set: Record<string, string>;
+        },
+        command: Command,
+      ) => {
+        if (flags.from === undefined && flags.to === undefined)
+          command.error("error: say whose names the file has: --from lipsformer (or --to lipsformer)");
+        const { runConvert } = await import("./convert.ts");
+        const { spec, out, model, set: values } = flags;
+        process.exitCode = await runConvert({
+          file,
+          spec,
+          out,
+          model: model ?? null,
+          set: values,
+          direction: flags.from === undefined ? "to" : "from",
+        });
+      },
+    );
+
   withEngine(
     program
       .command("train")

@@ -1,4 +1,14 @@
 /** 06 files and data, 07 build and run. */
+
+/** Some names are enough to see what is going on. */
+const mostNames = 6;
+
+function listed(names: readonly string[], what: string): string {
+  if (names.length === 0) return "";
+  const more = names.length > mostNames ? [`… and ${names.length - mostNames} more`] : [];
+  return `${names.length} ${what}${["", ...names.slice(0, mostNames), ...more].join("\n    ")}`;
+}
+
 export const runRows = {
   "file-not-found": {
     code: "LIPS0601",
@@ -146,6 +156,23 @@ export const runRows = {
       `${p.data} has ${p.classes} ${p.classes === 1 ? "class" : "classes"}, but \`${p.output}\` has ${p.outputs}.`,
     help: (p: { classes: number }) =>
       `name the whole data set, or make the head smaller: --set classes=${p.classes}, where the model has such a parameter`,
+  },
+  "weights-differ": {
+    code: "LIPS0622",
+    severity: "error",
+    message: (p: {
+      file: string;
+      model: string;
+      missing: readonly string[];
+      leftOver: readonly string[];
+      misshapen: readonly string[];
+    }) =>
+      `\`${p.file}\` doesn't hold the weights of \`${p.model}\`: ` +
+      [listed(p.missing, "missing"), listed(p.leftOver, "left over"), listed(p.misshapen, "of another shape")]
+        .filter((part) => part !== "")
+        .join("\n"),
+    help: () =>
+      "choose the model of the family that the file is of (--model, --set depths=…, --set classes=…); `lipsc check` shows its shapes",
   },
   "engine-missing": {
     code: "LIPS0701",

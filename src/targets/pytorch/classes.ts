@@ -195,12 +195,9 @@ function planOf(
     if (gap.kind === "channels") {
       const fit = dimensionFor(group, gap, values);
       if (fit) {
-        const arg = argument(
-          fit.name,
-          gap,
-          values.map((v) => v / fit.times),
-        );
-        return { text: fit.times === 1 ? arg : `${fit.times} * ${arg}`, argument: arg };
+        const own = group.map((d) => d.place.block?.numbers[fit.name] ?? NaN);
+        const arg = argument(fit.name, gap, own);
+        return { text: fit.text(arg), argument: arg };
       }
     }
     if (constant) return literal;
@@ -226,12 +223,12 @@ function same(a: readonly number[], b: readonly number[]): boolean {
 /** Largest multiple of a dimension that is written as one. */
 const mostTimes = 8;
 
-/** The dimension whose multiple all values are: the channels' own first, positions never. */
+/** The dimension whose multiple, or half, all values are: the channels' own first, positions never. */
 function dimensionFor(
   group: readonly Draft[],
   gap: Gap,
   values: readonly number[],
-): { name: string; times: number } | null {
+): { name: string; text: (arg: string) => string } | null {
   const numbers = group[0].place.block?.numbers ?? {};
   const names = Object.keys(numbers).filter((n) => !["h", "w", "n", "t"].includes(n));
   const preferred = (name: string): number =>
@@ -241,9 +238,11 @@ function dimensionFor(
   for (let times = 1; times <= mostTimes; times++) {
     const found = sorted.find((name) => values.every((v, i) => v === times * of(i, name)));
     // A small number that happens to divide isn't what it is made of.
-    if (found !== undefined && (times === 1 || of(0, found) >= 4)) return { name: found, times };
+    if (found !== undefined && (times === 1 || of(0, found) >= 4))
+      return { name: found, text: (arg) => (times === 1 ? arg : `${times} * ${arg}`) };
   }
-  return null;
+  const half = sorted.find((name) => values.every((v, i) => 2 * v === of(i, name)) && of(0, name) >= 8);
+  return half === undefined ? null : { name: half, text: (arg) => `${arg} // 2` };
 }
 
 /** The parameter that has these values, up to rounding to float32; else the hint. */

@@ -62,6 +62,7 @@ interface Pending {
   readonly depth: number;
   /** Values that its text reads. */
   readonly reads: readonly ValueId[];
+  readonly comment: string;
 }
 
 /** A piece of a forward pass before names are given. */
@@ -324,12 +325,13 @@ class Naming {
 
   private add(piece: Piece, next: Piece | undefined): void {
     const consumed: ValueId[] = [];
-    const { text, depth } = this.read(piece.text, consumed);
+    const { text, depth, inner } = this.read(piece.text, consumed);
+    const comment = piece.comment === "" ? inner : piece.comment;
     const [value] = piece.outputs;
     if (piece.outputs.length === 1 && this.staysInside(piece, text, depth, next)) {
       // What it reads stays live until it is read itself.
       for (const v of consumed) this.count(v, 1);
-      this.known.set(value, { text, loose: piece.loose, depth: depth + 1, reads: consumed });
+      this.known.set(value, { text, loose: piece.loose, depth: depth + 1, reads: consumed, comment });
       return;
     }
     const [source] = consumed;
@@ -347,7 +349,7 @@ class Naming {
       if (this.left(v) > 0) this.live.set(name, v);
       return name;
     });
-    this.statements.push({ code: `${targets.join(", ")} = ${text}`, comment: piece.comment });
+    this.statements.push({ code: `${targets.join(", ")} = ${text}`, comment });
   }
 
   /** A single use by what comes next, without a name in the spec, and short. */
@@ -364,8 +366,9 @@ class Naming {
   }
 
   /** Text with all values filled in. */
-  private read(text: string, consumed: ValueId[]): { text: string; depth: number } {
+  private read(text: string, consumed: ValueId[]): { text: string; depth: number; inner: string } {
     let depth = 0;
+    let inner = "";
     const filled = fill(text, "value", (key, before, after) => {
       const id = Number(key);
       const known = this.known.get(id);
@@ -378,10 +381,11 @@ class Naming {
       depth = Math.max(depth, known.depth);
       for (const v of known.reads) this.count(v, -1);
       consumed.push(...known.reads);
+      inner ||= known.comment;
       const argument = /^$|[([]$|[,=] ?$/.test(before) && /^$|^[),\]]/.test(after);
       return known.loose && !argument ? `(${known.text})` : known.text;
     });
-    return { text: filled, depth };
+    return { text: filled, depth, inner };
   }
 
   private nameOf(value: ValueId): string | undefined {
