@@ -87,21 +87,18 @@ class Names {
   use(helper: Helper): string {
     const before = this.known.get(helper.source);
     if (before) return before.name;
-    for (const needed of helper.needs ?? []) {
-      // Sources name what they need, so that it must have its own name.
-      if (this.use(needed) !== needed.name) throw new Error(`the name ${needed.name} is taken`);
-    }
+    const renamed = (helper.needs ?? []).map((needed) => [needed.name, this.use(needed)] as const);
     const name = this.take(helper.name);
-    this.known.set(helper.source, { helper, name });
+    const source = renamed.reduce(
+      (text, [from, to]) => (from === to ? text : text.replace(new RegExp(`\\b${from}\\b`, "g"), to)),
+      helper.source.replace(new RegExp(`^(class|def) ${helper.name}\\b`), `$1 ${name}`),
+    );
+    this.known.set(helper.source, { helper: { ...helper, source }, name });
     return name;
   }
 
   helpers(): Helper[] {
-    return [...this.known.values()].map(({ helper, name }) => ({
-      ...helper,
-      name,
-      source: helper.source.replace(new RegExp(`^(class|def) ${helper.name}\\b`), `$1 ${name}`),
-    }));
+    return [...this.known.values()].map(({ helper, name }) => ({ ...helper, name }));
   }
 }
 

@@ -265,8 +265,7 @@ class Drafter {
     const span = own[own.length - 1];
     const source = span && this.drafting.sources.get(span.file);
     if (!source) return "";
-    const text = lineText(source, positionAt(source, span.start).line).trim();
-    return text.length > 96 ? `${text.slice(0, 95)}…` : text;
+    return shortened(lineText(source, positionAt(source, span.start).line).trim());
   }
 }
 
@@ -275,6 +274,11 @@ export function bodyStart({ span }: BlockInstance, sources: ReadonlyMap<string, 
   const text = sources.get(span.file)?.text.slice(span.start, span.end) ?? "";
   const head = /\)\s*->\s*[^{]*\{/.exec(text);
   return span.start + (head ? head.index + head[0].length : 0);
+}
+
+/** A quoted line of the spec. */
+export function shortened(text: string): string {
+  return text.length > 96 ? `${text.slice(0, 95)}…` : text;
 }
 
 function unused(name: string, used: { has(name: string): boolean }): string {

@@ -5,6 +5,7 @@ import { allNodes } from "../../model/legality.ts";
 import type { Domain, Model, Shape } from "../../model/model.ts";
 import { lineText, positionAt, type SourceFile } from "../../text/source.ts";
 import { classesOf } from "./classes.ts";
+import { shortened } from "./draft.ts";
 import type { Helper } from "./emission.ts";
 import { resetLines, projectLines } from "./initial.ts";
 import { constraintOf } from "./layers/constraints.ts";
@@ -110,7 +111,7 @@ function headingOf({ span, name }: Model, sources: ReadonlyMap<string, SourceFil
   const source = sources.get(span.file);
   if (!source) return [];
   const { line } = positionAt(source, span.start);
-  return [`# ${span.file}:${line}`, `# ${lineText(source, line).trim() || name}`];
+  return [`# ${span.file}:${line}`, `# ${shortened(lineText(source, line).trim()) || name}`];
 }
 
 function docOf(model: Model, sources: ReadonlyMap<string, SourceFile>): string[] {

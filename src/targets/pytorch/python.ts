@@ -7,8 +7,19 @@ const keywords = new Set(
   ).split(" "),
 );
 
-/** Names that generated code uses itself. */
+/** Names that generated code uses itself: a variable of such a name would hide it. */
 const taken = new Set(["self", "torch", "nn", "F", "Tensor", "math", "super", "range", "zip"]);
+
+/** Functions that emissions bring along (test/targets/pytorch.test.ts finds one that is missing). */
+export const functions: ReadonlySet<string> = new Set(
+  (
+    "aol as_matrix avg_pool1d avg_pool2d depth_to_space depth_to_space_by_columns drop_path extend fans fixpoint " +
+    "frobenius from_grid from_windows group_sort into_grid into_windows inverse_root join_heads kaiming_normal_ " +
+    "max_min max_pool1d max_pool2d orthogonal_ project project_tokens relative_positions roll_channels rotate " +
+    "scale_to_one_ scan seen_in_shifted_windows selu shift shift_channels space_to_depth space_to_depth_by_columns " +
+    "spectral_ split_heads trunc_normal_ unit unit_or_less unit_or_shorter unit_rms unit_rows xavier_normal_"
+  ).split(" "),
+);
 
 /**
  * What `torch.nn.Module` has itself: a child of that name would be hidden behind it, or refused by PyTorch.
@@ -39,7 +50,7 @@ export function badAttribute(name: string): string | null {
 /** A name for a variable or an argument. */
 export function variable(name: string): string {
   const plain = name.normalize("NFKC");
-  return keywords.has(plain) || taken.has(plain) ? `${plain}_` : plain;
+  return keywords.has(plain) || taken.has(plain) || functions.has(plain) ? `${plain}_` : plain;
 }
 
 export function integer(x: number): string {

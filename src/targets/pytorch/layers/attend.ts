@@ -343,8 +343,9 @@ function classOf(context: EmitContext): { helper: Helper; args: string } {
   ];
   const shape = ["[batch, c]", "[batch, n, c]", "[batch, h, w, c]"][q.length - 1];
   const doc = [
-    `"""Multi-head attention ${r.words}. q, k, v: ${shape} -> ${shape}.`,
+    `"""Multi-head attention ${r.words}.`,
     "",
+    `q, k, v: ${shape} -> ${shape}.`,
     ...wrap(`For each head ${notes.join("; ")}.`),
     `"""`,
   ];
