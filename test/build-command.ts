@@ -23,5 +23,7 @@ export default function buildCommand(): void {
   ];
   execFileSync(process.execPath, args, { stdio: "inherit" });
   cpSync(join(root, "src", "std"), join(out, "dist", "src", "std"), { recursive: true });
+  const programs = join("src", "targets", "pytorch", "python");
+  cpSync(join(root, programs), join(out, "dist", programs), { recursive: true });
   writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }));
 }

@@ -22,27 +22,34 @@ const storages: Readonly<
 
 /** All tensors of the state_dict (under `model` or `state_dict` where the file holds more), as float32. */
 export function readPth(bytes: Uint8Array, name: string): Result<ReadonlyMap<string, StoredTensor>> {
-  const files = readZip(bytes, name);
-  if (!files.ok) return files;
-  const pickle = [...files.value].find(([file]) => /(^|\/)data\.pkl$/.test(file));
-  if (!pickle) return damaged(name, "it holds no data.pkl: torch.save didn't write it");
-  const folder = pickle[0].slice(0, -"data.pkl".length);
-  const order = files.value.get(`${folder}byteorder`);
-  if (order && new TextDecoder().decode(order).trim() === "big")
-    return damaged(name, "its numbers are big-endian");
   try {
-    const tensors = new Map<string, StoredTensor>();
-    for (const [key, value] of entriesOf(stateOf(unpickle(pickle[1])))) {
-      if (typeof key !== "string") continue;
-      const tensor = tensorOf(value, (file) => files.value.get(`${folder}data/${file}`));
-      if (tensor) tensors.set(key.replace(/^module\./, ""), tensor);
-    }
-    if (tensors.size === 0) return damaged(name, "no tensors with names were found in it");
-    return good(tensors);
+    const files = readZip(bytes, name);
+    return files.ok ? stateIn(files.value, name) : files;
   } catch (error) {
-    if (error instanceof PickleError || error instanceof RangeError) return damaged(name, error.message);
+    if (error instanceof PickleError) return damaged(name, error.message);
+    // An offset or a size in a damaged file that leads out of it.
+    if (error instanceof RangeError) return damaged(name, "a place that it speaks of lies outside of it");
     throw error;
   }
+}
+
+function stateIn(
+  files: ReadonlyMap<string, Uint8Array>,
+  name: string,
+): Result<ReadonlyMap<string, StoredTensor>> {
+  const pickle = [...files].find(([file]) => /(^|\/)data\.pkl$/.test(file));
+  if (!pickle) return damaged(name, "it holds no data.pkl: torch.save didn't write it");
+  const folder = pickle[0].slice(0, -"data.pkl".length);
+  const order = files.get(`${folder}byteorder`);
+  if (order && new TextDecoder().decode(order).trim() === "big")
+    return damaged(name, "its numbers are big-endian");
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, value] of entriesOf(stateOf(unpickle(pickle[1])))) {
+    if (typeof key !== "string") continue;
+    const tensor = tensorOf(value, (file) => files.get(`${folder}data/${file}`));
+    if (tensor) tensors.set(key.replace(/^module\./, ""), tensor);
+  }
+  return tensors.size === 0 ? damaged(name, "no tensors with names were found in it") : good(tensors);
 }
 
 function entriesOf(value: Value): ReadonlyMap<Value, Value> {
@@ -101,7 +108,8 @@ function gather(
 ): Float32Array {
   const count = dims.reduce((a, b) => a * b, 1);
   const last = offset + dims.reduce((sum, n, i) => sum + (n - 1) * steps[i], 0);
-  if (count > 0 && (last + 1) * width > bytes.length)
+  // A tensor that repeats its data (a stride of 0) could be of any size.
+  if (count * width > bytes.length || (count > 0 && (last + 1) * width > bytes.length))
     throw new PickleError("the data of a tensor are cut off");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = new Float32Array(count);

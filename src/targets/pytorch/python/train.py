@@ -426,6 +426,9 @@ def like(whole: Tensor, weight: Tensor) -> Tensor:
 def main() -> None:
     try:
         Run(arguments()).go()
+        if dist.is_initialized():
+            # No process leaves while another still talks to it.
+            dist.barrier()
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
