@@ -17,6 +17,7 @@ const coded = [...chosen, "lipsformer-fashion"];
 /** Files of targets that are worth reading. */
 const code: readonly { readonly target: TargetName; readonly file: string }[] = [
   { target: "tfjs", file: "model.ts" },
+  { target: "pytorch", file: "model.py" },
 ];
 
 /** Path → content, seen from the project's folder. */

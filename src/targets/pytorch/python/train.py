@@ -372,7 +372,7 @@ class Run:
                 if name in slots and value is not None:
                     state[f"optimizer/{slots[name]}/{path}"] = full(value)
             if self.average:
-                state[f"optimizer/average/{path}"] = full(self.average.weights[path])
+                state[f"optimizer/ema/{path}"] = full(self.average.weights[path])
         return state
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -387,7 +387,7 @@ class Run:
                     own["step"] = torch.tensor(float(self.step))
                 self.optimizer.state[weight] = own
             if self.average:
-                self.average.weights[path] = like(state[f"optimizer/average/{path}"], weight)
+                self.average.weights[path] = like(state[f"optimizer/ema/{path}"], weight)
 
     def save(self) -> None:
         state = self.state()
