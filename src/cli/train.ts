@@ -126,7 +126,7 @@ async function planOf(
   if (!recipe.ok) return refuse(recipe.problem);
   const folder = origin.run ? good(origin.run.folder) : newFolder(options.out, model.name);
   if (!folder.ok) return refuse(folder.problem);
-  const tooLarge = refuseTraining(model, recipe.value.batch);
+  const tooLarge = refuseTraining(model, recipe.value);
   if (tooLarge) return refuse(tooLarge);
   const data = openData(model, origin.data, listing(process.stderr));
   if (!data.ok) return refuse(data.problem);

@@ -50,7 +50,7 @@ interface Part {
 }
 
 function partsOf(t: Tick): Part[] {
-  const speed = t.samplesPerSecond.toFixed(0);
+  const speed = t.samplesPerSecond.toFixed(t.samplesPerSecond < 10 ? 1 : 0);
   return [
     { text: part("epoch", t.epoch, t.epochs), weight: 5 },
     { text: part("step", t.step, t.steps), weight: 1 },

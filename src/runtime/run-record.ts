@@ -70,6 +70,7 @@ const fields: Readonly<Record<string, Check>> = {
     steps: orNull(fromOne),
     batch: fromOne,
     clip: orNull(Number.isFinite),
+    average: orNull(option),
     seed: whole,
     report: listOf(option),
   }),
