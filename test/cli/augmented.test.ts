@@ -50,12 +50,12 @@ describe("the whole recipe", () => {
     const killed = fresh();
     const args = ["--out", killed, ...recipe, "--workers", "2", "--checkpoint-every", "7"];
     const first = start(["train", spec, ...args]);
-    await until(first.child, () => stepReached(killed) >= 20);
+    await until(first.child, () => stepReached(killed) >= 10);
     first.child.kill("SIGKILL");
     expect((await first.finished).code).toBe(null);
 
     const second = start(["train", "--resume", killed, "--workers", "3"]);
-    await until(second.child, () => stepReached(killed) >= 60);
+    await until(second.child, () => stepReached(killed) >= 30);
     second.child.kill("SIGINT");
     const stopped = await second.finished;
     expect(stopped.stdout).toContain("3 threads");
