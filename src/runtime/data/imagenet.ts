@@ -9,21 +9,21 @@ import { damaged, good, missing, type Result } from "../result.ts";
 import { imageEndings } from "./decode.ts";
 import type { Data, Samples } from "./samples.ts";
 
+const layout =
+  "--data names the folder that holds train/<class>/ and val/<class>/, one folder of images for each class";
+
 /** Told while folders are listed: how many of how many of this part are done. */
 export type OnListing = (part: string, done: number, of: number) => void;
 
 /** Samples come out as [size, size, 3] in [0, 1]: random crops for training, middle ones for tests (crops.ts). */
 export function readImagenet(folder: string, size: number, onListing: OnListing): Result<Data> {
   const train = join(folder, "train");
-  if (!isFolder(train))
-    return missing(
-      train,
-      "folder of training images (imagenet is read from train/<class>/ and val/<class>/)",
-    );
+  if (!isFolder(train)) return missing(train, "folder of training images", layout);
   const names = listFolder(train);
   if (!names.ok) return names;
   const classes = names.value.folders;
-  if (classes.length === 0) return damaged(train, "it has no folders with images, one for each class");
+  if (classes.length === 0)
+    return damaged(train, "it has no folders with images, one for each class", layout);
   const training = listed(train, classes, onListing);
   if (!training.ok) return training;
   const empty = training.value.findIndex((files) => files.length === 0);
@@ -31,6 +31,7 @@ export function readImagenet(folder: string, size: number, onListing: OnListing)
     return damaged(
       join(train, classes[empty]),
       `the class has no ${[...imageEndings].join(", ")} files to learn from`,
+      "put its images back, or take the empty folder away: every folder is a class",
     );
   const testFolder = ["val", "test"].map((name) => join(folder, name)).find(isFolder);
   if (testFolder === undefined)
@@ -55,12 +56,13 @@ function testClasses(folder: string, classes: readonly string[], onListing: OnLi
   if (here.value.folders.length === 0 && here.value.files.some(isImage))
     return damaged(
       folder,
-      "its images lie side by side; sort them into one folder for each class, named as in the training set",
+      "its images lie side by side, so that nothing says what they show",
+      "sort them into one folder for each class, named as in the training set",
     );
   const known = new Set(classes);
   const stranger = here.value.folders.find((name) => !known.has(name));
   if (stranger !== undefined)
-    return damaged(join(folder, stranger), "the training folder has no class of this name");
+    return damaged(join(folder, stranger), "the training folder has no class of this name", layout);
   const present = new Set(here.value.folders);
   const found = listed(
     folder,
@@ -69,7 +71,7 @@ function testClasses(folder: string, classes: readonly string[], onListing: OnLi
   );
   if (!found.ok) return found;
   if (found.value.every((files) => files.length === 0))
-    return damaged(folder, `it holds no ${[...imageEndings].join(", ")} files in its class folders`);
+    return damaged(folder, `it holds no ${[...imageEndings].join(", ")} files in its class folders`, layout);
   const lists = found.value.values();
   return good(classes.map((name) => (present.has(name) ? (lists.next().value ?? []) : [])));
 }
