@@ -134,21 +134,18 @@ async function decoding(samples: Samples, augment: readonly OptionValue[]): Prom
 
 /** Milliseconds of a training step, making its batch included; reference: without augmentation and threads. */
 async function stepRows(log: (line: string) => void, note: string): Promise<Row[]> {
-  const kinds: Readonly<Record<string, readonly OptionValue[]>> = {
-    none: [],
-    flip: single.flip,
-    paper,
-  };
-  const cases = Object.entries(kinds).flatMap(([name, augment]) =>
-    [0, 1, 2].map((workers) => ({ name, augment, workers })),
-  );
+  const cases = [
+    { name: "none", augment: [], workers: 0 },
+    { name: "flip", augment: single.flip, workers: 0 },
+    ...[0, 1, 2].map((workers) => ({ name: "paper", augment: paper, workers })),
+  ];
   const steppers = [];
   for (const { name, augment, workers } of cases) {
     log(`data: training, ${name}, ${workers} workers`);
     steppers.push(await stepper(augment, workers));
   }
   const times = await interleave(
-    4,
+    6,
     steppers.map((s) => s.turn),
   );
   for (const { close } of steppers) await close();
@@ -195,9 +192,9 @@ async function stepper(augment: readonly OptionValue[], workers: number) {
   };
   return {
     turn: async (): Promise<number[]> => {
-      for (let i = 0; i < 3; i++) await once();
+      for (let i = 0; i < 2; i++) await once();
       const times: number[] = [];
-      for (let i = 0; i < 12; i++) times.push(await once());
+      for (let i = 0; i < 6; i++) times.push(await once());
       return times;
     },
     close: async (): Promise<void> => {
