@@ -10,12 +10,24 @@
  *   v_t = Σ_{j not such} M_j·u_jt + Σ_k m_k·M_k·B_ki·z_kit + Σ_k M_k·ψ_k(w_kt) + c,
  *   G(v) ≤ Σ over bases of ‖the sum of its matrices‖·G(base) + Σ_k r_k·‖M_k‖·G(w_k).
  *   For x + α⊙W₂φ(W₁x) that is ‖I + m·αW₂W₁‖ + r·‖αW₂‖·‖W₁‖.
+ *
+ * **Channel scales**: between two points a pointwise map is a diagonal matrix S on each token, and diagonal matrices change
+ * places. With |S| ≤ s and a channel-wise linear map K = diag(n)·K̃, ‖K̃‖ ≤ 1 in l2 (a depthwise convolution):
+ *   ‖M·S·K·δz‖ = ‖M·diag(n)·S·K̃·δz‖ ≤ s·‖M·diag(n)‖·‖δz‖, and for diagonal M ‖M·S·δw‖ = ‖S·M·δw‖ ≤ s·‖M·δw‖.
  */
-import type { Layer } from "../layers/layer.ts";
+import type { Config, Layer, TokenwiseContext } from "../layers/layer.ts";
 import type { Model, Node, ValueId } from "../model/model.ts";
 import type { MatrixNorms, MatrixOracle } from "./facts.ts";
 import { channelsOf, closed, closeValue, nothing, plus, through, tighter, times, type Gain } from "./gain.ts";
-import { coefficientMatrix, identityMatrix, productOf, rowsOf, sumOf, type Matrix } from "./matrix.ts";
+import {
+  coefficientMatrix,
+  identityMatrix,
+  isDiagonal,
+  productOf,
+  rowsOf,
+  sumOf,
+  type Matrix,
+} from "./matrix.ts";
 import { maxUp, subUp } from "./up.ts";
 
 interface Term {
@@ -40,6 +52,17 @@ interface Centred {
 
 export type Gains = (value: ValueId) => Gain;
 
+/** Where a form is used: for which value, of this shape, against which source. */
+interface Place {
+  readonly value: ValueId;
+  readonly shape: readonly number[];
+  readonly source: ValueId;
+  readonly gains: Gains;
+}
+
+/** Pointwise maps that are looked through, one behind the other. */
+const deepest = 3;
+
 /** Longer sums are left to the forward pass. */
 const mostTerms = 12;
 
@@ -52,6 +75,8 @@ export class Forms {
   private readonly outputs: ReadonlySet<ValueId>;
   private readonly forms = new Map<ValueId, Form | null>();
   private readonly centreds = new Map<ValueId, Centred | null>();
+  private readonly channelNorms = new Map<Node, Matrix | undefined>();
+  private readonly products = new Map<Matrix, Map<Matrix, Matrix>>();
   private readonly slices = new Map<string, readonly Form[] | null>();
 
   constructor(model: Model, layers: ReadonlyMap<string, Layer>, norms: MatrixOracle) {
@@ -68,13 +93,16 @@ export class Forms {
     if (!this.wanted(value)) return null;
     const form = this.formOf(value);
     if (!form) return null;
-    const plain = form.inside.has(source) || !form.adds ? null : this.plain(value, form, gains);
+    const at: Place = { value, shape: this.model.values[value].shape, source, gains };
+    const deep = form.terms.some(({ matrix, base }) => this.deepens(matrix, base));
+    const plain = form.inside.has(source) || !(form.adds || deep) ? null : this.plain(at, form);
     const centred = this.centredOf(value, form);
-    const around = centred && !centred.inside.has(source) ? this.around(value, centred, gains) : null;
-    if (!around) return plain && { gain: plain, rule: "Adjacent linear maps" };
+    const around = centred && !centred.inside.has(source) ? this.around(at, centred) : null;
+    const plainRule = form.adds ? "Adjacent linear maps" : "Channel scales";
+    if (!around) return plain && { gain: plain, rule: plainRule };
     if (!plain) return { gain: around, rule: "Centre slope" };
     const gain = tighter(plain, around);
-    return { gain, rule: gain.entries[0] < plain.entries[0] ? "Centre slope" : "Adjacent linear maps" };
+    return { gain, rule: gain.entries[0] < plain.entries[0] ? "Centre slope" : plainRule };
   }
 
   /** Gains of the value's equal channel groups, one by one: rows of its matrices. */
@@ -83,7 +111,9 @@ export class Forms {
     let forms = this.slices.get(key);
     if (forms === undefined) this.slices.set(key, (forms = this.sliced(value, count)));
     if (!forms || value === source || forms[0].inside.has(source)) return null;
-    const found = forms.map((form) => this.plain(value, form, gains, count));
+    const { shape } = this.model.values[value];
+    const part = [...shape.slice(0, -1), channelsOf(shape) / count];
+    const found = forms.map((form) => this.plain({ value, shape: part, source, gains }, form));
     return found.every((gain): gain is Gain => gain !== null) ? found : null;
   }
 
@@ -106,15 +136,19 @@ export class Forms {
   }
 
   private tokenwise(node: Node): ReturnType<NonNullable<Layer["tokenwise"]>> {
+    return this.layers.get(node.layer)?.tokenwise?.(this.contextOf(node));
+  }
+
+  private contextOf(node: Node): TokenwiseContext<Config> {
     const { values, weights } = this.model;
     const outputs = node.outputs.map((value) => values[value].shape);
-    return this.layers.get(node.layer)?.tokenwise?.({
+    return {
       config: node.config,
       shapes: node.inputs.map((value) => values[value].shape),
       outputs,
       weight: (name) => weights[node.weights[name]],
       coefficient: (c) => coefficientMatrix(channelsOf(outputs[0]), c, this.model),
-    });
+    };
   }
 
   private formOf(value: ValueId): Form | null {
@@ -189,37 +223,100 @@ export class Forms {
     return multiplied || joined.length < linear.length ? { linear: joined, rest, inside } : null;
   }
 
-  private plain(value: ValueId, { terms }: Pick<Form, "terms">, gains: Gains, parts = 1): Gain | null {
+  private plain(at: Place, { terms }: Pick<Form, "terms">): Gain | null {
     let sum: Gain = nothing;
-    for (const term of terms) {
-      const gain = this.along(value, term.matrix, term.base, gains, parts);
+    for (const { matrix, base } of terms) {
+      const gain = this.term(at, matrix, base, deepest);
       if (!gain) return null;
       sum = plus(sum, gain);
     }
-    return closeValue(sum, this.shapeOf(value, parts));
+    return closeValue(sum, at.shape);
   }
 
-  private around(value: ValueId, { linear, rest }: Centred, gains: Gains): Gain | null {
-    let sum = this.plain(value, { terms: linear }, gains);
+  private around(at: Place, { linear, rest }: Centred): Gain | null {
+    let sum = this.plain(at, { terms: linear });
     for (const { matrix, before, radius } of rest) {
-      const gain = this.along(value, matrix, before, gains);
+      const gain = this.moved(at, matrix, before, deepest);
       if (!sum || !gain) return null;
       sum = plus(sum, times(radius, gain));
     }
-    return sum && closeValue(sum, this.shapeOf(value, 1));
+    return sum && closeValue(sum, at.shape);
   }
 
-  private along(value: ValueId, matrix: Matrix, base: ValueId, gains: Gains, parts = 1): Gain | null {
+  /** ‖M‖·G(base) by Linear's rule; null where the matrix isn't known. */
+  private along(at: Place, matrix: Matrix, base: ValueId): Gain | null {
     const norms = this.norms(matrix);
-    return (
-      norms && through(gains(base), mapOf(norms, this.model.values[base].shape, this.shapeOf(value, parts)))
-    );
+    return norms && through(at.gains(base), mapOf(norms, this.model.values[base].shape, at.shape));
   }
 
-  private shapeOf(value: ValueId, parts: number): readonly number[] {
-    const { shape } = this.model.values[value];
-    return [...shape.slice(0, -1), channelsOf(shape) / parts];
+  /** The gain of M·u: by u's own gain, or by what u is made of (Channel scales). */
+  private term(at: Place, matrix: Matrix, base: ValueId, depth: number): Gain | null {
+    const plain = this.along(at, matrix, base);
+    if (!plain || depth === 0 || at.source === base || !this.deepens(matrix, base)) return plain;
+    const node = this.producers.get(base) as Node;
+    const slopes = this.layers.get(node.layer)?.slopes?.(node.config);
+    if (!slopes) return least(plain, this.scaled(at, matrix, node));
+    const slope = maxUp(Math.abs(slopes[0]), Math.abs(slopes[1]));
+    const inner = this.moved(at, matrix, node.inputs[0], depth - 1);
+    return inner ? tighter(plain, times(slope, inner)) : plain;
   }
+
+  /** A bound of ‖M·S·δw‖ for every diagonal S with entries in [−1, 1], which may differ from token to token. */
+  private moved(at: Place, matrix: Matrix, before: ValueId, depth: number): Gain | null {
+    const plain = this.along(at, matrix, before);
+    if (!plain || depth === 0 || at.source === before) return plain;
+    const node = this.producers.get(before);
+    if (node && this.channels(node)) return least(plain, this.scaled(at, matrix, node));
+    const seen = isDiagonal(matrix) ? this.seen(before) : null;
+    if (!seen || seen.inside.size === 0 || seen.inside.has(at.source)) return plain;
+    let sum: Gain = nothing;
+    for (const term of seen.terms) {
+      const gain = this.term(at, this.product(matrix, term.matrix), term.base, depth - 1);
+      if (!gain) return plain;
+      sum = plus(sum, gain);
+    }
+    return tighter(plain, closeValue(sum, at.shape));
+  }
+
+  /** ‖M·diag(n)‖ times the gain of what the channel-wise map reads, in l2. */
+  private scaled(at: Place, matrix: Matrix, node: Node): Gain | null {
+    const channels = this.channels(node);
+    const norms = channels && this.norms(this.product(matrix, channels));
+    const [base] = node.inputs;
+    if (!norms || at.source === node.outputs[0]) return null;
+    return through(at.gains(base), closed({ l2: norms.spectral }, this.model.values[base].shape, at.shape));
+  }
+
+  /** Whether M·u can be seen through u: a pointwise map of a channel-wise one, either of them, or M diagonal. */
+  private deepens(matrix: Matrix, base: ValueId): boolean {
+    const node = this.producers.get(base);
+    if (!node) return false;
+    if (this.channels(node)) return true;
+    if (!this.layers.get(node.layer)?.slopes) return false;
+    const before = this.producers.get(node.inputs[0]);
+    if (before && this.channels(before)) return true;
+    return isDiagonal(matrix) && this.seen(node.inputs[0]).inside.size > 0;
+  }
+
+  private channels(node: Node): Matrix | undefined {
+    let found = this.channelNorms.get(node);
+    if (found === undefined && !this.channelNorms.has(node))
+      this.channelNorms.set(node, (found = this.layers.get(node.layer)?.channels?.(this.contextOf(node))));
+    return found;
+  }
+
+  /** One object for each product, so that its norm is proven once. */
+  private product(left: Matrix, right: Matrix): Matrix {
+    let known = this.products.get(left);
+    if (!known) this.products.set(left, (known = new Map()));
+    let product = known.get(right);
+    if (!product) known.set(right, (product = productOf(left, right)));
+    return product;
+  }
+}
+
+function least(a: Gain, b: Gain | null): Gain {
+  return b ? tighter(a, b) : a;
 }
 
 /** Linear's rule. */

@@ -17,6 +17,15 @@ export type Matrix =
       readonly columns: number;
       readonly entries: Weight | readonly number[];
     }
+  /** diag(n), n_c ≥ the l2 norm of channel c's own part of a depthwise convolution (stride 1 on this torus). */
+  | {
+      readonly kind: "channels";
+      readonly rows: number;
+      readonly columns: number;
+      readonly weight: Weight;
+      readonly torus: readonly number[];
+      readonly dilation: number;
+    }
   /** Rows from, from + 1, … of another matrix. */
   | {
       readonly kind: "rows";
@@ -59,6 +68,13 @@ export function diagonalMatrix(size: number, entries: Weight | readonly number[]
 /** A coefficient, fixed or learned, as a factor of each channel. */
 export function coefficientMatrix(size: number, c: Coefficient, { weights }: Pick<Model, "weights">): Matrix {
   return diagonalMatrix(size, c.kind === "constant" ? [c.value] : weights[c.weight]);
+}
+
+/** Whether a matrix is diagonal by the way it is written. */
+export function isDiagonal(m: Matrix): boolean {
+  if (m.kind === "product") return isDiagonal(m.left) && isDiagonal(m.right);
+  if (m.kind === "sum") return m.terms.every(({ of }) => isDiagonal(of));
+  return m.kind === "identity" || m.kind === "diagonal" || m.kind === "channels";
 }
 
 export function rowsOf(of: Matrix, from: number, rows: number): Matrix {

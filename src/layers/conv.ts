@@ -116,12 +116,15 @@ export function kernelShape(out: number, depth: number, kernel: number, rank: nu
  * docs/gains.md, "Conv").
  */
 export function byTaps(kernel: KernelFacts, shape: Shape, w: Windows, together: number): number {
-  const positions = shape.slice(0, -1);
-  const torus = positions.map((n) => n + Math.min(w.padding, (w.kernel - 1) * w.dilation));
   return minBound(
-    byClasses(kernel.taps(together), positions.length, w),
-    kernel.circular(torus, w.dilation, together),
+    byClasses(kernel.taps(together), shape.length - 1, w),
+    kernel.circular(torusOf(shape, w), w.dilation, together),
   );
+}
+
+/** Positions per axis of a torus on which the zero-padded map doesn't meet itself. */
+export function torusOf(shape: Shape, w: Windows): readonly number[] {
+  return shape.slice(0, -1).map((n) => n + Math.min(w.padding, (w.kernel - 1) * w.dilation));
 }
 
 /** (Σ over classes of (Σ of the class's ‖W_t‖₂)²)^½. */

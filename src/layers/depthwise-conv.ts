@@ -18,7 +18,7 @@ import { channelsOf, tokensOf } from "../gain/gain.ts";
 import { minBound, mulUp, sqrtUp, sumUp } from "../gain/up.ts";
 import { affineRules } from "./affine.ts";
 import { requireRank } from "./check.ts";
-import { byTaps, convolve, kernelShape, windowParams, windowsOf } from "./conv.ts";
+import { byTaps, convolve, kernelShape, torusOf, windowParams, windowsOf } from "./conv.ts";
 import { spectralOf, weightParams } from "./linear.ts";
 import { defineLayer } from "./layer.ts";
 import { mixPositions, paysAsMatrix } from "./toeplitz.ts";
@@ -90,6 +90,17 @@ export const depthwiseConv = defineLayer<DepthwiseConfig>({
       why: weight.why,
     };
   }),
+  channels: ({ config, shapes: [shape], weight }) =>
+    config.multiplier === 1
+      ? {
+          kind: "channels",
+          rows: channelsOf(shape),
+          columns: channelsOf(shape),
+          weight: weight("weight"),
+          torus: torusOf(shape, config),
+          dilation: config.dilation,
+        }
+      : undefined,
   lower(context) {
     const { builder, config, inputs, shapes, outputs } = context;
     const y =

@@ -263,6 +263,11 @@ export interface Layer<C extends Config = Config> {
    * not with this configuration.
    */
   readonly tokenwise?: (context: TokenwiseContext<C>) => readonly (readonly TokenwiseTerm[])[] | undefined;
+  /**
+   * For maps that treat every channel by itself, linearly and with one output channel for each: diag(n), n_c ≥ the l2
+   * norm of channel c's map (docs/gains.md, "Channel scales"). undefined: not with this configuration.
+   */
+  readonly channels?: (context: TokenwiseContext<C>) => Matrix | undefined;
   /** For scalar activations: all slopes (φ(a) − φ(b))/(a − b) lie between these (docs/gains.md, "Centre slope"). */
   readonly slopes?: (config: C) => readonly [low: number, high: number];
   /** Why a configuration of a layer with a lowering can't be executed yet. */

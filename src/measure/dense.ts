@@ -95,13 +95,25 @@ function fourRows(
 }
 
 /** diag(d)·M with exact d: each entry is rounded once. */
-export function scaleRows(d: (row: number) => number, { rows, columns, data, error }: Dense): Dense {
+export function scaleRows(d: (row: number) => number, m: Dense): Dense {
+  return scale((row) => d(row), m);
+}
+
+/** M·diag(d). */
+export function scaleColumns(d: (column: number) => number, m: Dense): Dense {
+  return scale((_, column) => d(column), m);
+}
+
+function scale(d: (row: number, column: number) => number, { rows, columns, data, error }: Dense): Dense {
   const out = new Float64Array(rows * columns);
   let most = 0;
   for (let r = 0; r < rows; r++) {
-    const factor = d(r);
-    most = maxUp(most, Math.abs(factor));
-    for (let j = 0; j < columns; j++) out[r * columns + j] = factor * data[r * columns + j];
+    for (let j = 0; j < columns; j++) {
+      const factor = d(r, j);
+      const size = Math.abs(factor);
+      if (!(size <= most)) most = size < Infinity ? size : Infinity;
+      out[r * columns + j] = factor * data[r * columns + j];
+    }
   }
   const rounded = addUp(mulUp(2 * roundoff, frobeniusNorm(out)), mulUp(4 * rows * columns, underflow));
   return { rows, columns, data: out, error: addUp(mulUp(most, error), rounded) };

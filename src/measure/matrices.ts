@@ -2,7 +2,8 @@
 import type { MatrixNorms, MatrixOracle } from "../gain/facts.ts";
 import type { Matrix } from "../gain/matrix.ts";
 import type { Weight } from "../model/model.ts";
-import { addAll, centreColumns, multiply, normsOf, scaleRows, type Dense } from "./dense.ts";
+import { addAll, centreColumns, multiply, normsOf, scaleColumns, scaleRows, type Dense } from "./dense.ts";
+import { channelNorms, onMap, tapsOf } from "./symbol.ts";
 
 /** Stored entries by the weight's path, as the file holds them. */
 export type Tensors = ReadonlyMap<string, ArrayLike<number>>;
@@ -58,6 +59,7 @@ export function evaluate(matrix: Matrix, tensors: Tensors): Dense | null {
     case "identity":
       return unit(rows);
     case "diagonal":
+    case "channels":
     case "centre":
       return product(matrix, { kind: "identity", rows: columns, columns }, tensors);
   }
@@ -80,17 +82,33 @@ function product(left: Matrix, right: Matrix, tensors: Tensors): Dense | null {
         tensors,
       );
   }
+  if (right.kind === "diagonal" || right.kind === "channels") {
+    const dense = left.kind === "identity" ? unit(left.rows) : evaluate(left, tensors);
+    const list = diagonalOf(right, tensors);
+    return dense && list && scaleColumns((column) => list[list.length === 1 ? 0 : column], dense);
+  }
   const of = evaluate(right, tensors);
   if (!of) return null;
   if (left.kind === "identity") return of;
   if (left.kind === "centre") return centreColumns(of);
-  if (left.kind === "diagonal") {
-    const { entries } = left;
-    const list = isWeight(entries) ? entriesOf(entries, tensors) : entries;
+  if (left.kind === "diagonal" || left.kind === "channels") {
+    const list = diagonalOf(left, tensors);
     return list && scaleRows((row) => list[list.length === 1 ? 0 : row], of);
   }
   const dense = evaluate(left, tensors);
   return dense && multiply(dense, of);
+}
+
+/** The entries of a diagonal matrix: one for each row, or one for all. */
+function diagonalOf(
+  matrix: Matrix & { readonly kind: "diagonal" | "channels" },
+  tensors: Tensors,
+): ArrayLike<number> | null {
+  if (matrix.kind === "diagonal")
+    return isWeight(matrix.entries) ? entriesOf(matrix.entries, tensors) : matrix.entries;
+  const { weight, torus, dilation } = matrix;
+  const kernel = entriesOf(weight, tensors);
+  return kernel && channelNorms(kernel, tapsOf(weight.shape), onMap(torus), dilation, 1);
 }
 
 function isWeight(entries: Weight | readonly number[]): entries is Weight {

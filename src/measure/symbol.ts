@@ -15,13 +15,22 @@
  * (200 + 16(k_h + k_w + 8))·u times Σ_t|w_t|, entry by entry.
  */
 import { spectralNormUpper } from "../gain/spectral.ts";
-import { addUp, divUp, maxUp, mulUp, nextDown, sqrtUp } from "../gain/up.ts";
+import { addUp, divUp, hypotUp, maxUp, minBound, mulUp, nextDown, sqrtUp } from "../gain/up.ts";
 import { frobeniusNorm, oneNorm, roundoff } from "./rounding.ts";
 
 /** Taps along rows and columns; 1 × k for sequences. */
 export interface Taps {
   readonly height: number;
   readonly width: number;
+}
+
+export function tapsOf(shape: readonly number[]): Taps {
+  return shape.length === 3 ? { height: 1, width: shape[2] } : { height: shape[2], width: shape[3] };
+}
+
+/** A torus of one or two axes as one of two. */
+export function onMap(torus: readonly number[]): readonly [rows: number, columns: number] {
+  return torus.length === 1 ? [1, torus[0]] : [torus[0], torus[1]];
 }
 
 /** Multiply-adds that an ordinary convolution's frequencies may cost. */
@@ -57,10 +66,7 @@ function half(points: number): number {
   return Math.floor(points / 2) + 1;
 }
 
-/**
- * ≥ the l2 norm of a depthwise convolution on the torus rows × columns: channels don't mix, so the largest of a
- * channel; `together` kernels that read one channel add in squares.
- */
+/** ≥ the l2 norm of a depthwise convolution on the torus rows × columns: channels don't mix, so the largest of one. */
 export function depthwiseNorm(
   kernel: ArrayLike<number>,
   taps: Taps,
@@ -68,6 +74,17 @@ export function depthwiseNorm(
   dilation: number,
   together: number,
 ): number {
+  return maxUp(...channelNorms(kernel, taps, torus, dilation, together));
+}
+
+/** ≥ the l2 norm of each channel's convolution; `together` kernels that read one channel add in squares. */
+export function channelNorms(
+  kernel: ArrayLike<number>,
+  taps: Taps,
+  torus: readonly [rows: number, columns: number],
+  dilation: number,
+  together: number,
+): readonly number[] {
   const { height, width } = taps;
   const size = height * width;
   const down = phases(torus[0], height, dilation);
@@ -75,25 +92,25 @@ export function depthwiseNorm(
   const share = rounding(taps);
   const frequencies = half(torus[1]);
   const squares = new Float64Array(torus[0] * frequencies);
-  let largest = 0;
+  const norms: number[] = [];
   for (let first = 0; first < kernel.length; first += size * together) {
     squares.fill(0);
     let error = 0;
+    let sums = 0;
     for (let j = 0; j < together; j++) {
       addSquares(kernel, first + j * size, down, across, frequencies, squares);
-      error = addUp(error, mulUp(share, oneNorm(kernel, first + j * size, size)));
+      const sum = oneNorm(kernel, first + j * size, size);
+      error = addUp(error, mulUp(share, sum));
+      sums = hypotUp(sums, sum);
     }
     let most = 0;
-    for (const square of squares) {
-      if (!(square < Infinity)) return Infinity;
-      if (square > most) most = square;
-    }
+    for (const square of squares) if (!(square <= most)) most = square < Infinity ? square : Infinity;
     // Squares and their sum: γ_{together + 3}, well within the factor.
     const modulus = sqrtUp(mulUp(most, 1 + (together + 8) * 2 ** -51));
-    largest = maxUp(largest, addUp(modulus, error));
+    // Squares of numbers below 1e−150 underflow. Young's ‖w‖₁ holds as well, exactly so for a kernel of zeros.
+    norms.push(minBound(addUp(addUp(modulus, error), 1e-150), sums));
   }
-  // Squares of numbers below 1e−150 underflow.
-  return addUp(largest, 1e-150);
+  return norms;
 }
 
 /** Adds |ŵ(f)|² of one kernel for every frequency. */

@@ -8,7 +8,7 @@ import { maxUp, minBound, mulUp, nextUp } from "../gain/up.ts";
 import { unknown, weightFacts } from "../gain/weights.ts";
 import type { Weight } from "../model/model.ts";
 import { frobeniusNorm, oneNorm, twoNorm } from "./rounding.ts";
-import { convolutionNorm, depthwiseNorm, type Taps } from "./symbol.ts";
+import { convolutionNorm, depthwiseNorm, onMap, tapsOf } from "./symbol.ts";
 
 /** Entries are listed one by one up to this count. */
 const listed = 65536;
@@ -143,12 +143,9 @@ class StoredWeight implements WeightFacts {
     const { shape, role } = this.weight;
     if (role !== "kernel" && role !== "depthwise") return undefined;
     const [out, inner] = shape;
-    const taps: Taps =
-      shape.length === 3 ? { height: 1, width: shape[2] } : { height: shape[2], width: shape[3] };
+    const taps = tapsOf(shape);
     const { entries } = this;
     const count = taps.height * taps.width;
-    const onMap = (torus: readonly number[]): readonly [number, number] =>
-      torus.length === 1 ? [1, torus[0]] : [torus[0], torus[1]];
     const depthwise = role === "depthwise";
     return {
       taps: (together) =>

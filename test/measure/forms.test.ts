@@ -173,8 +173,31 @@ describe("centre slope", () => {
   });
 });
 
+describe("channel scales", () => {
+  it("a loud channel that the next matrix hardly reads", () => {
+    const of = model("output y = x |> DepthwiseConv(1) |> ReLU |> Linear(2)", "[3, 2]");
+    const tensors = named(of, [Float32Array.of(100, 1), Float32Array.of(0.01, 0, 0, 1)]);
+    const { joined, apart } = bounds(of, tensors);
+    // Both paths are 1, and one channel alone attains it.
+    expect(joined).toBeGreaterThanOrEqual(1 - 1e-6);
+    expect(joined).toBeLessThan(1.00001);
+    expect(apart).toBeGreaterThan(99);
+  });
+
+  it("a scale behind the activation counts channel by channel", () => {
+    const of = model("output y = x |> Linear(2) |> ReLU |> Scale(learned(1, shape: [2]))", "[2]");
+    const tensors = named(of, [Float32Array.of(10, 0, 0, 1), Float32Array.of(0.1, 1)]);
+    const { joined } = bounds(of, tensors);
+    expect(joined).toBeGreaterThanOrEqual(1 - 1e-6);
+    expect(joined).toBeLessThan(1.00001);
+  });
+});
+
 describe("never below what a search finds, never looser than layer by layer", () => {
   const programs = [
+    "output y = x |> Residual(DepthwiseConv(3) |> GELU |> Linear(4) |> GELU, alpha: learned(1/2, shape: [4]))",
+    "output y = x |> DepthwiseConv(3) |> Tanh |> Linear(3) |> CenterNorm",
+    "output y = x |> Residual(DepthwiseConv(3) |> SiLU, alpha: learned(1, shape: [4])) |> CenterNorm |> DepthwiseConv(3) |> Linear(4)",
     "output y = x |> Residual(Linear(8) |> GELU |> Linear(4), alpha: learned(1/2, shape: [4])) |> CenterNorm",
     "output y = x |> Linear(6) |> SiLU |> Linear(5) |> Tanh |> CenterNorm |> Linear(3)",
     "output y = x |> Residual(Attention(2, score: cosine(tau: 3, eps: 1/10), values: unit(eps: 1/10)), alpha: 1/2) |> CenterNorm",

@@ -50,6 +50,8 @@ function entry(m: Matrix, i: number, j: number): number {
         : (tensors.get((m.entries as Weight).path) as Float32Array);
       return i === j ? list[list.length === 1 ? 0 : i] : 0;
     }
+    case "channels":
+      throw new Error("tested with convolutions");
     case "rows":
       return entry(m.of, i + m.from, j);
     case "product":
