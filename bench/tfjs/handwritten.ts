@@ -16,7 +16,7 @@ import {
   type Sizes,
   type Version,
 } from "./network.ts";
-import { withGradient } from "./with-gradient.ts";
+import { view, withGradient } from "./with-gradient.ts";
 
 export function handwrittenVersion(sizes: Sizes, means: Means): Version {
   // Three projections: one of three times the width is as fast, but to cut it apart is not.
@@ -156,7 +156,10 @@ class Network {
     );
   }
 
-  /** The same vectors added to every sample. */
+  /**
+   * The same vectors added to every sample. Backward gives a copy: the sum takes dy as a right operand in another shape
+   * than the layer before will (see `columnSums` of the wasm backend).
+   */
   private withPosition(x: tf.Tensor2D): tf.Tensor2D {
     const { batch, channels } = this.sizes;
     const samples = (tensor: tf.Tensor) => tf.reshape(tensor, [batch, tokens * channels]) as tf.Tensor2D;
@@ -173,7 +176,7 @@ function sum(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
   return withGradient(
     [x, y],
     () => ({ value: tf.add(x, y), kept: [] }),
-    (dy) => [tf.clone(dy), tf.clone(dy)],
+    (dy) => [view(dy), view(dy)],
   );
 }
 
