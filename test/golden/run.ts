@@ -8,9 +8,12 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { sizeLimit } from "../../src/syntax/parse.ts";
 import { command } from "../cli/run.ts";
+
+/** The project's folder, as it begins the paths below it. */
+const root = join(import.meta.dirname, "..", "..") + sep;
 
 /** A file that is too large to be read, not kept in the repository; a case names it. */
 const largeFile = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "lipsc-test", "large.lips");
@@ -47,7 +50,9 @@ export function runCase({ args, folder }: GoldenCase): Promise<string> {
   return new Promise((resolve) => {
     execFile(process.execPath, [command, ...args], { cwd: folder, env, maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => {
       const code = error ? (error.code ?? "killed") : 0;
-      const part = (name: string, text: string): string => (text === "" ? "" : `── ${name}\n${text.endsWith("\n") ? text : text + "\n"}`);
+      // Where the project lies on this machine is no part of what is expected.
+      const part = (name: string, told: string): string => partOf(name, told.replaceAll(root, ""));
+      const partOf = (name: string, text: string): string => (text === "" ? "" : `── ${name}\n${text.endsWith("\n") ? text : text + "\n"}`);
       resolve(`exit ${code}\n${part("stdout", stdout)}${part("stderr", stderr)}`);
     });
   });
