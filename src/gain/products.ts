@@ -47,6 +47,57 @@ export function addInnerProducts(
   }
 }
 
+/** The product of a row-major rows × inner and an inner × columns matrix, by the same kernel. */
+export function matrixProduct(
+  a: Float64Array,
+  b: Float64Array,
+  rows: number,
+  inner: number,
+  columns: number,
+): Float64Array {
+  const out = new Float64Array(rows * columns);
+  const [panels, others] = [Math.ceil(rows / tile), Math.ceil(columns / tile)];
+  const start = 8 * tile * tile;
+  const second = start + 8 * panels * tile * depth;
+  const { run, memory } = kernel(second + 8 * others * tile * depth);
+  const sums = new Float64Array(memory.buffer, 0, tile * tile);
+  const left = new Float64Array(memory.buffer, start, panels * tile * depth);
+  const right = new Float64Array(memory.buffer, second, others * tile * depth);
+  for (let from = 0; from < inner; from += depth) {
+    const taken = Math.min(depth, inner - from);
+    pack(left, { data: a, at: 0, stride: inner }, from, rows, taken);
+    packColumns(right, b, from, columns, taken);
+    const panel = 8 * tile * taken;
+    for (let i = 0; i < panels; i++) {
+      const high = Math.min(tile, rows - i * tile);
+      for (let j = 0; j < others; j++) {
+        run(start + i * panel, second + j * panel, taken);
+        const wide = Math.min(tile, columns - j * tile);
+        for (let r = 0; r < high; r++) {
+          const at = (i * tile + r) * columns + j * tile;
+          for (let c = 0; c < wide; c++) out[at + c] += sums[r * tile + c];
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/** Four columns side by side, as `pack` does with rows. */
+function packColumns(
+  packed: Float64Array,
+  b: Float64Array,
+  from: number,
+  columns: number,
+  taken: number,
+): void {
+  for (let j = 0; j < Math.ceil(columns / tile) * tile; j++) {
+    const to = Math.floor(j / tile) * tile * taken + (j % tile);
+    const at = from * columns + j;
+    for (let k = 0; k < taken; k++) packed[to + k * tile] = j < columns ? b[at + k * columns] : 0;
+  }
+}
+
 /** Four vectors side by side: number k of vectors 4p … 4p + 3 together, zeros beyond the last vector. */
 function pack(packed: Float64Array, v: Rows, from: number, count: number, taken: number): void {
   for (let i = 0; i < Math.ceil(count / tile) * tile; i++) {

@@ -2,6 +2,7 @@
  * Matrices in float64 that know how far they may be from the exact ones: `error` ≥ ‖computed − exact‖_F. Products and
  * sums carry the errors of their parts along (docs/gains.md, "Matrices of stored weights").
  */
+import { matrixProduct } from "../gain/products.ts";
 import { spectralNormUpper } from "../gain/spectral.ts";
 import { addUp, divUp, maxUp, mulUp, sqrtUp } from "../gain/up.ts";
 import type { MatrixNorms } from "../gain/facts.ts";
@@ -38,60 +39,13 @@ export function normsOf({ rows, columns, data, error }: Dense): MatrixNorms {
 export function multiply(a: Dense, b: Dense): Dense {
   const { rows, columns: inner } = a;
   const { columns } = b;
-  const data = new Float64Array(rows * columns);
-  const whole = rows - (rows % 4);
-  for (let from = 0; from < inner; from += 64) {
-    const to = Math.min(inner, from + 64);
-    for (let i = 0; i < whole; i += 4) fourRows(a.data, b.data, data, inner, columns, i, from, to);
-    for (let i = whole; i < rows; i++) {
-      for (let k = from; k < to; k++) {
-        const x = a.data[i * inner + k];
-        for (let j = 0; j < columns; j++) data[i * columns + j] += x * b.data[k * columns + j];
-      }
-    }
-  }
+  const data = matrixProduct(a.data, b.data, rows, inner, columns);
   const [sizeA, sizeB] = [frobeniusNorm(a.data), frobeniusNorm(b.data)];
   const carried = addUp(
     addUp(mulUp(sizeA, b.error), mulUp(a.error, sizeB)),
     addUp(mulUp(a.error, b.error), mulUp(rows * inner * columns, underflow)),
   );
   return { rows, columns, data, error: addUp(carried, mulUp(gamma(inner + 1), mulUp(sizeA, sizeB))) };
-}
-
-/** Four rows of the product at once: every number of b that is read serves four times. */
-function fourRows(
-  a: Float64Array,
-  b: Float64Array,
-  out: Float64Array,
-  inner: number,
-  columns: number,
-  i: number,
-  from: number,
-  to: number,
-): void {
-  const [o0, o1, o2, o3] = [i * columns, (i + 1) * columns, (i + 2) * columns, (i + 3) * columns];
-  let k = from;
-  for (; k + 1 < to; k += 2) {
-    const at = i * inner + k;
-    const [x0, x1, x2, x3] = [a[at], a[at + inner], a[at + 2 * inner], a[at + 3 * inner]];
-    const [y0, y1, y2, y3] = [a[at + 1], a[at + inner + 1], a[at + 2 * inner + 1], a[at + 3 * inner + 1]];
-    const p = k * columns;
-    const q = p + columns;
-    for (let j = 0; j < columns; j++) {
-      const u = b[p + j];
-      const v = b[q + j];
-      out[o0 + j] += x0 * u + y0 * v;
-      out[o1 + j] += x1 * u + y1 * v;
-      out[o2 + j] += x2 * u + y2 * v;
-      out[o3 + j] += x3 * u + y3 * v;
-    }
-  }
-  for (; k < to; k++) {
-    for (let row = i; row < i + 4; row++) {
-      const x = a[row * inner + k];
-      for (let j = 0; j < columns; j++) out[row * columns + j] += x * b[k * columns + j];
-    }
-  }
 }
 
 /** diag(d)·M with exact d: each entry is rounded once. */
