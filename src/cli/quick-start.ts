@@ -57,6 +57,7 @@ export async function runQuickStart(): Promise<number> {
   );
   say("");
   say(`   Next: npx lipsc check ${file} --explain-bound`);
+  say(`         npx lipsc certify ${trained.folder.path}`);
   say(`         npx lipsc eval ${trained.folder.path}`);
   say(`         npx lipsc build ${file} --out build`);
   return 0;

@@ -58,6 +58,7 @@ export const claimRows = {
     severity: "hint",
     message: (p: { claim: string }) =>
       `\`${p.claim}\` is open: it is about trained weights, and no checkpoint is given.`,
+    help: () => "`lipsc certify RUN` decides it for the weights of a run",
   },
   "no-bound": {
     code: "LIPS0409",
