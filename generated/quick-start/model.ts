@@ -324,7 +324,10 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   );
 
   // std/lipsformer.lips:12  GELU
-  const gelu2 = gelu(depthwiseConv);
+  const geluCdf = normalCdf(depthwiseConv);
+  const gelu2 = tf.mul(depthwiseConv, geluCdf);
+  const gelu3 = geluSlope(depthwiseConv, geluCdf);
+  tf.dispose([depthwiseConv, geluCdf]);
 
   // std/lipsformer.lips:12  Linear(d)
   const linearShaped = tf.reshape(gelu2, [6272, 48]);
@@ -337,7 +340,10 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   );
 
   // std/lipsformer.lips:12  GELU
-  const gelu2_2 = gelu(linear);
+  const gelu2Cdf = normalCdf(linear);
+  const gelu2_2 = tf.mul(linear, gelu2Cdf);
+  const gelu2_3 = geluSlope(linear, gelu2Cdf);
+  tf.dispose([linear, gelu2Cdf]);
 
   // std/lipsformer.lips:7  Residual(f, alpha: learned(alpha, shape: [d]), drop: drop)
   const residual = tf.tidy(() => tf.add(x, tf.mul(gelu2_2, w("weighted.residual.alpha"))));
@@ -361,10 +367,13 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   );
 
   // std/lipsformer.lips:13  GELU
-  const gelu3 = gelu(depthwiseConv2);
+  const gelu3Cdf = normalCdf(depthwiseConv2);
+  const gelu3_2 = tf.mul(depthwiseConv2, gelu3Cdf);
+  const gelu3_3 = geluSlope(depthwiseConv2, gelu3Cdf);
+  tf.dispose([depthwiseConv2, gelu3Cdf]);
 
   // std/lipsformer.lips:7  Residual(f, alpha: learned(alpha, shape: [d]), drop: drop)
-  const residual2 = tf.tidy(() => tf.add(residual, tf.mul(gelu3, w("weighted_2.residual.alpha"))));
+  const residual2 = tf.tidy(() => tf.add(residual, tf.mul(gelu3_2, w("weighted_2.residual.alpha"))));
   residual.dispose();
 
   // std/attention.lips:6  Linear(3 * d)
@@ -464,7 +473,10 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   );
 
   // std/vision.lips:4  GELU
-  const act = gelu(linear3);
+  const actCdf = normalCdf(linear3);
+  const act = tf.mul(linear3, actCdf);
+  const act2 = geluSlope(linear3, actCdf);
+  tf.dispose([linear3, actCdf]);
 
   // std/vision.lips:5  Linear(d)
   const linear2Shaped2 = tf.reshape(act, [6272, 192]);
@@ -490,14 +502,14 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   return {
     depthwiseConvShaped,
     depthwiseConvTurned,
-    depthwiseConv,
+    gelu3,
     linearShaped,
-    linear,
     gelu2_2,
+    gelu2_3,
     depthwiseConv2Shaped,
     depthwiseConv2Turned,
-    depthwiseConv2,
-    gelu3,
+    gelu3_2,
+    gelu3_3,
     linear2,
     attendTurned,
     attendTurned2,
@@ -518,7 +530,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
     centerNormDifference,
     centerNormRatio,
     linearShaped2,
-    linear3,
+    act2,
     linear2Shaped2,
     linear2_3,
     centerNorm2Difference,
@@ -565,8 +577,8 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   tf.dispose([dLinear2Shaped, kept.linear2Shaped2]);
 
   // std/vision.lips:4  GELU
-  const dAct = tf.tidy(() => geluGradient(kept.linear3, tf.reshape(dLinear2_2, [128, 7, 7, 192])));
-  tf.dispose([kept.linear3, dLinear2_2]);
+  const dAct = tf.tidy(() => tf.mul(tf.reshape(dLinear2_2, [128, 7, 7, 192]), kept.act2));
+  tf.dispose([kept.act2, dLinear2_2]);
 
   // std/vision.lips:5  Linear(ratio * d)
   const dLinearShaped = tf.reshape(dAct, [6272, 192]);
@@ -720,13 +732,13 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   const dResidualSum3 = tf.add(dResidualSum2, dLinear7);
   tf.dispose([dResidualSum2, dLinear7]);
   const dResidual5 = tf.mul(dResidualSum3, w("weighted_2.residual.alpha"));
-  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3), [0, 1, 2]), [48]));
+  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3_2), [0, 1, 2]), [48]));
   run.gradient[`${at}.weighted_2.residual.alpha`] = dResidual6;
-  kept.gelu3.dispose();
+  kept.gelu3_2.dispose();
 
   // std/lipsformer.lips:13  GELU
-  const dGelu3 = geluGradient(kept.depthwiseConv2, dResidual5);
-  tf.dispose([kept.depthwiseConv2, dResidual5]);
+  const dGelu3 = tf.mul(dResidual5, kept.gelu3_3);
+  tf.dispose([dResidual5, kept.gelu3_3]);
 
   // std/lipsformer.lips:13  DepthwiseConv(7)
   const dDepthwiseConv2 = tf.tidy(() => tf.reshape(sumOver(dGelu3, [0, 1, 2]), [48]));
@@ -763,8 +775,8 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   kept.gelu2_2.dispose();
 
   // std/lipsformer.lips:12  GELU
-  const dGelu2 = geluGradient(kept.linear, dResidual7);
-  tf.dispose([kept.linear, dResidual7]);
+  const dGelu2 = tf.mul(dResidual7, kept.gelu2_3);
+  tf.dispose([dResidual7, kept.gelu2_3]);
 
   // std/lipsformer.lips:12  Linear(d)
   const dLinearShaped3 = tf.reshape(dGelu2, [6272, 48]);
@@ -777,8 +789,8 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   tf.dispose([dLinearShaped3, kept.linearShaped]);
 
   // std/lipsformer.lips:12  GELU
-  const dGelu = tf.tidy(() => geluGradient(kept.depthwiseConv, tf.reshape(dLinear9, [128, 7, 7, 48])));
-  tf.dispose([kept.depthwiseConv, dLinear9]);
+  const dGelu = tf.tidy(() => tf.mul(tf.reshape(dLinear9, [128, 7, 7, 48]), kept.gelu3));
+  tf.dispose([kept.gelu3, dLinear9]);
 
   // std/lipsformer.lips:12  DepthwiseConv(7)
   const dDepthwiseConv = tf.tidy(() => tf.reshape(sumOver(dGelu, [0, 1, 2]), [48]));
@@ -853,8 +865,8 @@ function lipsBlockBackward2(
   tf.dispose([dLinear2Shaped, kept.linear2Shaped2]);
 
   // std/vision.lips:4  GELU
-  const dAct = tf.tidy(() => geluGradient(kept.linear3, tf.reshape(dLinear2_2, [128, 7, 7, 192])));
-  tf.dispose([kept.linear3, dLinear2_2]);
+  const dAct = tf.tidy(() => tf.mul(tf.reshape(dLinear2_2, [128, 7, 7, 192]), kept.act2));
+  tf.dispose([kept.act2, dLinear2_2]);
 
   // std/vision.lips:5  Linear(ratio * d)
   const dLinearShaped = tf.reshape(dAct, [6272, 192]);
@@ -1008,13 +1020,13 @@ function lipsBlockBackward2(
   const dResidualSum3 = tf.add(dResidualSum2, dLinear7);
   tf.dispose([dResidualSum2, dLinear7]);
   const dResidual5 = tf.mul(dResidualSum3, w("weighted_2.residual.alpha"));
-  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3), [0, 1, 2]), [48]));
+  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3_2), [0, 1, 2]), [48]));
   run.gradient[`${at}.weighted_2.residual.alpha`] = dResidual6;
-  kept.gelu3.dispose();
+  kept.gelu3_2.dispose();
 
   // std/lipsformer.lips:13  GELU
-  const dGelu3 = geluGradient(kept.depthwiseConv2, dResidual5);
-  tf.dispose([kept.depthwiseConv2, dResidual5]);
+  const dGelu3 = tf.mul(dResidual5, kept.gelu3_3);
+  tf.dispose([dResidual5, kept.gelu3_3]);
 
   // std/lipsformer.lips:13  DepthwiseConv(7)
   const dDepthwiseConv2 = tf.tidy(() => tf.reshape(sumOver(dGelu3, [0, 1, 2]), [48]));
@@ -1051,8 +1063,8 @@ function lipsBlockBackward2(
   kept.gelu2_2.dispose();
 
   // std/lipsformer.lips:12  GELU
-  const dGelu2 = geluGradient(kept.linear, dResidual7);
-  tf.dispose([kept.linear, dResidual7]);
+  const dGelu2 = tf.mul(dResidual7, kept.gelu2_3);
+  tf.dispose([dResidual7, kept.gelu2_3]);
 
   // std/lipsformer.lips:12  Linear(d)
   const dLinearShaped3 = tf.reshape(dGelu2, [6272, 48]);
@@ -1065,8 +1077,8 @@ function lipsBlockBackward2(
   tf.dispose([dLinearShaped3, kept.linearShaped]);
 
   // std/lipsformer.lips:12  GELU
-  const dGelu = tf.tidy(() => geluGradient(kept.depthwiseConv, tf.reshape(dLinear9, [128, 7, 7, 48])));
-  tf.dispose([kept.depthwiseConv, dLinear9]);
+  const dGelu = tf.tidy(() => tf.mul(tf.reshape(dLinear9, [128, 7, 7, 48]), kept.gelu3));
+  tf.dispose([kept.gelu3, dLinear9]);
 
   // std/lipsformer.lips:12  DepthwiseConv(7)
   const dDepthwiseConv = tf.tidy(() => tf.reshape(sumOver(dGelu, [0, 1, 2]), [48]));
@@ -1848,25 +1860,36 @@ function multiplyEach(a: tf.Tensor, b: tf.Tensor, transposeA = false, transposeB
   });
 }
 
-/** x·Φ(x) = ½x·(1 + erf(x/√2)) */
+/** x·Φ(x) */
 function gelu(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)));
+  return tf.tidy(() => tf.mul(x, normalCdf(x)));
 }
 
-/** dy·(Φ(x) + x·φ(x)), with u = x/√2: ½·dy·(1 + erf(u) + 2/√π·u·e^(−u²)) */
-function geluGradient(x: tf.Tensor, dy: tf.Tensor): tf.Tensor {
+/**
+ * Φ(x), the distribution function of the normal: ½·(1 + erf(x/√2)). On WebAssembly the kernel for erf is a slow loop; there
+ * its formula is computed by fast ones (Abramowitz & Stegun 7.1.26, to 1.5e-7): for z = |x|/√2 and t = 1/(1 + p·z)
+ * the tail ½·(1 − erf(z)) is ½·(a₁t + … + a₅t⁵)·e^(−z²), and Φ(x) = |step(x) − tail|.
+ */
+function normalCdf(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const u = tf.mul(x, Math.SQRT1_2);
-    const tail = tf.mul(u, expOfNegative(tf.sub(Math.log(2 / Math.sqrt(Math.PI)), tf.square(u))));
-    return tf.mul(tf.mul(dy, 0.5), tf.add(tf.add(tf.erf(u), tail), 1));
+    if (!onWasm()) return tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+    const t = tf.div(1, tf.add(tf.mul(tf.abs(x), 0.3275911 * Math.SQRT1_2), 1));
+    let sum = tf.mul(t, 1.061405429 / 2);
+    for (const a of [-1.453152027, 1.421413741, -0.284496736, 0.254829592])
+      sum = tf.mul(tf.add(sum, a / 2), t);
+    return tf.abs(tf.sub(tf.step(x), tf.mul(sum, bell(x))));
   });
 }
 
-/** e^x where x is at most about 0: on WebAssembly by σ(x)/(1 − σ(x)), as exact and four times as fast. */
-function expOfNegative(x: tf.Tensor): tf.Tensor {
-  if (!onWasm()) return tf.exp(x);
-  const s = tf.sigmoid(x);
-  return tf.div(s, tf.sub(1, s));
+/** The derivative of GELU, Φ(x) + x·φ(x), given Φ(x). */
+function geluSlope(x: tf.Tensor, cdf: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.add(cdf, tf.mul(x, tf.mul(bell(x), 1 / Math.sqrt(2 * Math.PI)))));
+}
+
+/** e^(−x²/2); by ELU, which is e^y − 1 for y ≤ 0, where that is the faster kernel. */
+function bell(x: tf.Tensor): tf.Tensor {
+  const y = tf.mul(tf.square(x), -0.5);
+  return onWasm() ? tf.add(tf.elu(y), 1) : tf.exp(y);
 }
 
 /** start + Σ digit·by over the digits of the index, slowest first; for each digit its count and `by`. */

@@ -23,6 +23,8 @@ const words: Readonly<Record<string, string>> = {
   multiply: "product",
   multiplyEach: "products",
   addRows: "added",
+  normalCdf: "cdf",
+  geluSlope: "slope",
   convolve: "map",
   convolveGradInput: "map",
   convolveGradKernel: "kernel",

@@ -1,5 +1,6 @@
 /** Which values belong together: the blocks that a person would write as functions, forward, backward and update. */
 import { liveProgram, operandsOf, type Program, type Value } from "./program.ts";
+import { Rewriter } from "./rewrite.ts";
 
 /** "": the main function; else the path of a block, with what is done for it. */
 export interface Scope {
@@ -94,44 +95,23 @@ function isDrawn(value: Value, drawn: ReadonlySet<Value>): boolean {
 /** Squares of gradients are wanted by the norm and by the updates: each makes its own, so that none has to be kept. */
 export function withOwnSquares({ name, values, outputs }: Program): Program {
   const scopes = scopesOf(values);
-  const result: Value[] = [];
-  const now = new Map<Value, Value>();
-  const current = (value: Value): Value => now.get(value) ?? value;
+  const rewriter = new Rewriter(values);
   const own = new Map<string, Value>();
-  let next = values.reduce((most, v) => Math.max(most, v.id), 0) + 1;
   for (const value of values) {
     const scope = scopes.get(value) ?? main;
     const swapped = new Map<Value, Value>();
     for (const used of operandsOf(value)) {
       if (used.callee !== "tf.square" || sameScope(scope, scopes.get(used) ?? main)) continue;
       const key = `${used.id}|${scope.kind}|${scope.at}`;
-      let copy = own.get(key);
-      if (copy === undefined) {
-        copy = { ...renew(used, current), id: next++, origin: value.origin };
-        own.set(key, copy);
-        result.push(copy);
-      }
+      const copy = own.get(key) ?? rewriter.copy(used, value.origin);
+      own.set(key, copy);
       swapped.set(used, copy);
     }
-    const renewed = renew(value, (used) => swapped.get(used) ?? current(used));
-    now.set(value, renewed);
-    result.push(renewed);
+    rewriter.keep(value, (used) => swapped.get(used) ?? rewriter.current(used));
   }
   return liveProgram({
     name,
-    values: result,
-    outputs: outputs.map((o) => ({ ...o, value: current(o.value) })),
+    values: rewriter.values,
+    outputs: outputs.map((o) => ({ ...o, value: rewriter.current(o.value) })),
   });
-}
-
-function renew(value: Value, map: (used: Value) => Value): Value {
-  if (operandsOf(value).every((used) => map(used) === used)) return value;
-  const args = value.args.map((arg) =>
-    arg.kind === "value"
-      ? { ...arg, value: map(arg.value) }
-      : arg.kind === "list"
-        ? { ...arg, values: arg.values.map(map) }
-        : arg,
-  );
-  return { ...value, args };
 }

@@ -4,7 +4,7 @@ import { relaxBroadcasts } from "../relax.ts";
 import type { Emission, Operand } from "./emit/emission.ts";
 import { tensorOf } from "./emit/operands.ts";
 import { emissions, type EmittedOp } from "./emit/table.ts";
-import { fuseGeluGradient } from "./fuse/gelu.ts";
+import { fuseGeluGradient, shareGelu } from "./fuse/gelu.ts";
 import { fuseSumOfSquares } from "./fuse/squares.ts";
 import { splitLinear } from "./fuse/split-linear.ts";
 import { Emitter, liveProgram, text, type Program } from "./program.ts";
@@ -42,7 +42,7 @@ export function translate(given: Graph): Program {
     e.origin = graph.nodes[node].origin;
     return { name, value: tensorOf(e, operandOf(node), graph.nodes[node].dtype) };
   });
-  return liveProgram({ name: graph.name, values: e.values, outputs });
+  return shareGelu(liveProgram({ name: graph.name, values: e.values, outputs }));
 }
 
 function constantOf(e: Emitter, node: GraphNode<"constant">): Operand {

@@ -1,5 +1,6 @@
-/** The derivative of GELU, which comes as eleven calls, as one. */
-import { operand, type Emitter, type Value } from "../program.ts";
+/** GELU and its derivative, which comes as eleven calls: both from one distribution function, in the forward pass. */
+import { liveProgram, operand, type Emitter, type Program, type Value } from "../program.ts";
+import { Rewriter } from "../rewrite.ts";
 
 /** dy·½ times (erf(u) + u·e^(c − u²)) + 1 with u = x/√2 → geluGradient(x, dy) */
 export function fuseGeluGradient(e: Emitter, value: Value): Value | null {
@@ -35,4 +36,40 @@ function operands(value: Value): readonly Value[] {
 function numberAt(value: Value, at: number): number | null {
   const arg = value.args[at];
   return arg?.kind === "number" ? arg.number : null;
+}
+
+/**
+ * Where x has both gelu(x) and geluGradient(x, dy): Φ(x) once, y = x·Φ(x), and the slope at x, which is kept for the
+ * backward pass in the place of x.
+ */
+export function shareGelu({ name, values, outputs }: Program): Program {
+  const differentiated = new Set(values.filter((v) => v.callee === "geluGradient").map((v) => operand(v, 0)));
+  const slopes = new Map<Value, Value>();
+  const rewriter = new Rewriter(values);
+  for (const value of values) {
+    const x = value.callee === "gelu" || value.callee === "geluGradient" ? operand(value, 0) : null;
+    if (x === null || (value.callee === "gelu" && !differentiated.has(x))) {
+      rewriter.keep(value);
+    } else if (value.callee === "gelu") {
+      const now = rewriter.current(x);
+      const cdf = rewriter.call("normalCdf", [now], value);
+      rewriter.replace(value, rewriter.call("tf.mul", [now, cdf], value));
+      slopes.set(x, rewriter.call("geluSlope", [now, cdf], value));
+    } else {
+      const dy = rewriter.current(operand(value, 1));
+      const slope =
+        slopes.get(x) ??
+        rewriter.call(
+          "geluSlope",
+          [rewriter.current(x), rewriter.call("normalCdf", [rewriter.current(x)], value)],
+          value,
+        );
+      rewriter.replace(value, rewriter.call("tf.mul", [dy, slope], value));
+    }
+  }
+  return liveProgram({
+    name,
+    values: rewriter.values,
+    outputs: outputs.map((o) => ({ ...o, value: rewriter.current(o.value) })),
+  });
 }

@@ -1,7 +1,7 @@
 /** The support functions by name, for the engines; generated files hold their text. */
 import { addRows, pad, slice, sumOfSquares, sumOver } from "./arrays.ts";
 import { convolve, convolveGradInput, convolveGradKernel } from "./conv.ts";
-import { gelu, geluGradient, geluTanh } from "./gelu.ts";
+import { gelu, geluSlope, geluTanh, normalCdf } from "./gelu.ts";
 import type { SupportName } from "./names.ts";
 import { multiply, multiplyEach } from "./products.ts";
 import { weightsOf } from "./run.ts";
@@ -12,10 +12,11 @@ export const support = {
   convolveGradInput,
   convolveGradKernel,
   gelu,
-  geluGradient,
+  geluSlope,
   geluTanh,
   multiply,
   multiplyEach,
+  normalCdf,
   pad,
   slice,
   sumOfSquares,
