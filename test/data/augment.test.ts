@@ -201,8 +201,10 @@ describe("parts of pictures", () => {
   it("for tests are the middle of the picture, its shorter side at 256 for 224", () => {
     expect(middleOf(300, 400, 224, 224)).toEqual({
       size: { height: 256, width: 341 },
-      part: { top: 16, left: 59, height: 224, width: 224 },
+      part: { top: 16, left: 58, height: 224, width: 224 },
     });
+    // 119/2 is 59.5, of which torchvision makes 60, and of the 58.5 above 58.
+    expect(middleOf(256, 343, 224, 224).part.left).toBe(60);
     expect(middleOf(50, 30, 28, 28).size).toEqual({ height: 53, width: 32 });
   });
 });

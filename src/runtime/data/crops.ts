@@ -59,10 +59,15 @@ export function middleOf(
       ? [shorter, Math.floor((shorter * width) / height)]
       : [Math.floor((shorter * height) / width), shorter];
   const part = {
-    top: Math.round((h - inputHeight) / 2),
-    left: Math.round((w - inputWidth) / 2),
+    top: halfOf(h - inputHeight),
+    left: halfOf(w - inputWidth),
     height: inputHeight,
     width: inputWidth,
   };
   return { size: { height: h, width: w }, part };
+}
+
+/** Half of a whole number, rounded to the even one as Python and so torchvision do it. */
+function halfOf(n: number): number {
+  return n % 4 === 3 ? (n + 1) / 2 : Math.floor(n / 2);
 }
