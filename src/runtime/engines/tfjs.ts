@@ -1,4 +1,5 @@
 /** What the TensorFlow.js engines share: the code of a generated file, run on one backend, with state that stays there. */
+import { setImmediate } from "node:timers/promises";
 import type * as Tf from "@tensorflow/tfjs-core";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Graph } from "../../graph/graph.ts";
@@ -105,6 +106,8 @@ async function tfjsSession(
 
   return {
     async run(feeds) {
+      // Nothing below waits on backends that compute at once: without this turn, Ctrl-C would wait for the last step.
+      await setImmediate();
       await select();
       const given: Tensors = { ...state };
       for (const { name, node } of wanted) {
