@@ -19,8 +19,7 @@ import {
 import { view, withGradient } from "./with-gradient.ts";
 
 export function handwrittenVersion(sizes: Sizes, means: Means): Version {
-  // Three projections: one of three times the width is as fast, but to cut it apart is not.
-  const entries = entriesOf(sizes, ["query", "key", "value"]);
+  const entries = entriesOf(sizes, means.parts);
   const names = entries.map((e) => e.name);
   return {
     entries,
@@ -54,8 +53,8 @@ class Network {
     for (let i = 0; i < depth; i++) {
       const block = `blocks.${i}`;
       const normal = this.layerNorm(`${block}.norm1`, x);
-      const [q, k, v] = ["query", "key", "value"].map((part) => this.linear(`${block}.${part}`, normal));
-      x = sum(x, this.linear(`${block}.out`, this.attention(q, k, v)));
+      const projected = this.means.parts.map((part) => this.linear(`${block}.${part}`, normal));
+      x = sum(x, this.linear(`${block}.out`, this.attention(projected)));
       const hidden = this.gelu(this.linear(`${block}.expand`, this.layerNorm(`${block}.norm2`, x)));
       x = sum(x, this.linear(`${block}.shrink`, hidden));
     }
@@ -97,12 +96,17 @@ class Network {
     );
   }
 
-  /** Cosine attention: rows of queries and keys divided by √(‖·‖² + ε), queries times τ. */
-  private attention(q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D): tf.Tensor2D {
+  /**
+   * Cosine attention: rows of queries and keys divided by √(‖·‖² + ε), queries times τ. Queries, keys and values are
+   * three tensors, or side by side in one.
+   */
+  private attention(projected: readonly tf.Tensor2D[]): tf.Tensor2D {
     const { sizes, means } = this;
+    const joined = projected.length === 1;
     return withGradient(
-      [q, k, v],
+      projected,
       () => {
+        const [q, k, v] = joined ? (tf.split(projected[0], 3, 1) as tf.Tensor2D[]) : projected;
         const [unitQuery, queryScale] = this.unit(q, tau);
         const [unitKey, keyScale] = this.unit(k, 1);
         const { mixed, saved } = means.attend(unitQuery, unitKey, v, sizes);
@@ -110,7 +114,12 @@ class Network {
       },
       (dy, [unitQuery, queryScale, unitKey, keyScale, ...saved]) => {
         const [dq, dk, dv] = means.attendBack(dy, saved, sizes);
-        return [this.unitBack(dq, unitQuery, queryScale, tau), this.unitBack(dk, unitKey, keyScale, 1), dv];
+        const parts = [
+          this.unitBack(dq, unitQuery, queryScale, tau),
+          this.unitBack(dk, unitKey, keyScale, 1),
+          dv,
+        ];
+        return joined ? [tf.concat(parts, 1)] : parts;
       },
     );
   }

@@ -6,6 +6,8 @@ import type { Sizes } from "./network.ts";
 export type Saved = readonly tf.Tensor[];
 
 export interface Means {
+  /** The projections before the attention: one of three times the width, to be cut apart, or three. */
+  readonly parts: readonly string[];
   /** aᵀ·b of [rows, a] and [rows, b]: a weight's gradient. */
   transposedProduct(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D;
   /** a·bᵀ of [rows, n] and a weight [m, n]. */

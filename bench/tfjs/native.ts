@@ -4,6 +4,7 @@ import type { Means } from "./means.ts";
 import { tokens, type Sizes } from "./network.ts";
 
 export const nativeMeans: Means = {
+  parts: ["qkv"],
   transposedProduct: (a, b) => tf.matMul(a, b, true, false),
   productTransposed: (a, b) => tf.matMul(a, b, false, true),
   columnSums: (x) => tf.sum(x, 0),

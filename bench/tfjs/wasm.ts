@@ -8,6 +8,8 @@ import type { Means } from "./means.ts";
 import { tokens, type Sizes } from "./network.ts";
 
 export const wasmMeans: Means = {
+  // Cutting one apart would copy all of it for each piece.
+  parts: ["query", "key", "value"],
   transposedProduct(a, b) {
     // The narrower operand is the one to transpose: a pass over 384 columns costs half a product.
     if (a.shape[1] <= b.shape[1]) return tf.matMul(tf.transpose(a), b);
