@@ -146,7 +146,7 @@ class Samples(Dataset):
         x = self.load(sample, random)
         for step in self.steps:
             x = step(x, random)
-        return x.contiguous(), self.part.labels[sample]
+        return x.contiguous(), self.part.labels[sample] if epoch >= 0 else -1
 
     def load(self, sample: int, random: Random) -> Tensor:
         part = self.part
@@ -224,10 +224,12 @@ def own_share(batch: list, rank: int, world: int) -> list:
 
 
 class TestBatches(Sampler):
-    """Every sample once, a part for each process."""
+    """Every sample once, a part for each process. Parts are filled up to one size with samples that don't count (epoch
+    -1), because processes of a sharded model must all call it equally often."""
 
     def __init__(self, count: int, batch: int, rank: int, world: int):
-        self.own = [(0, sample) for sample in range(rank, count, world)]
+        own = [(0, sample) for sample in range(rank, count, world)]
+        self.own = own + [(-1, 0)] * (math.ceil(count / world) - len(own))
         self.batch = batch
 
     def __len__(self) -> int:

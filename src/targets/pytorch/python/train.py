@@ -10,6 +10,7 @@ at its end, model.safetensors, whose names are the spec's: `lipsc eval` and ever
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -152,6 +153,9 @@ class Run:
         if resumed:
             self.restore(state)
         self.scaler = self.make_scaler()
+        if dist.is_initialized():
+            # All have looked whether the folder is free before the first one takes it.
+            dist.barrier()
         if processes.first and not resumed:
             os.makedirs(self.folder, exist_ok=True)
             with open(os.path.join(self.folder, "config.json"), "w") as file:
@@ -298,17 +302,20 @@ class Run:
         own = TestBatches(len(self.test), self.recipe["batch"], processes.rank, processes.world)
         samples = Samples(self.test, self.config, 0, training=False)
         loader = DataLoader(samples, batch_sampler=own, num_workers=self.args.workers)
-        self.wrapped.eval()
+        self.model.eval()
         if self.average:
             self.average.swap(self.model)
         loss, hits, count = 0.0, 0.0, 0.0
         for x, labels in loader:
             labels = labels.to(processes.device)
             with self.autocast():
-                logits = self.wrapped(x.to(processes.device))
-            loss += loss_of(self.recipe, logits, labels, labels, 1.0).item() * len(labels)
-            hits += (logits.argmax(-1) == labels).sum().item()
-            count += len(labels)
+                # The model itself: DDP's wrapper has nothing to do here.
+                logits = self.model(x.to(processes.device))
+            logits, labels = logits[labels >= 0], labels[labels >= 0]
+            if len(labels) > 0:
+                loss += loss_of(self.recipe, logits, labels, labels, 1.0).item() * len(labels)
+                hits += (logits.argmax(-1) == labels).sum().item()
+                count += len(labels)
         if self.average:
             self.average.swap(self.model)
         loss, hits, count = processes.total(loss, hits, count)
@@ -427,7 +434,8 @@ def main() -> None:
     try:
         Run(arguments()).go()
         if dist.is_initialized():
-            # No process leaves while another still talks to it.
+            # No process leaves while another still talks to it, nor with work of its own under way.
+            gc.collect()
             dist.barrier()
     finally:
         if dist.is_initialized():
