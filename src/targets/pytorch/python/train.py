@@ -1,7 +1,7 @@
 """Trains the model of model.py by the recipe of the spec (recipe.json).
 
     python train.py                                  one process
-    torchrun --nproc-per-node 8 train.py             data parallel; --fsdp shards weights and optimiser too
+    torchrun --nproc_per_node 8 train.py             data parallel; --fsdp shards weights and optimiser too
     python train.py --resume runs/1                  goes on where a run stopped
 
 A run's folder holds config.json, metrics.jsonl, checkpoint.safetensors (weights, optimiser state, place in the run) and,
@@ -179,12 +179,12 @@ class Run:
         args, processes = self.args, self.processes
         wrapped: nn.Module = self.model
         if args.fsdp:
-            try:
-                from torch.distributed.fsdp import fully_shard
-            except ImportError:
-                raise SystemExit(f"--fsdp needs PyTorch 2.6 or newer, this is {torch.__version__}") from None
+            if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+                raise SystemExit(f"--fsdp needs PyTorch 2.6 or newer, this is {torch.__version__}")
+            from torch.distributed.fsdp import fully_shard
+
             if not dist.is_initialized():
-                raise SystemExit("--fsdp needs torchrun: torchrun --nproc-per-node 8 train.py --fsdp")
+                raise SystemExit("--fsdp needs torchrun: torchrun --nproc_per_node 8 train.py --fsdp")
             # Blocks in a list are units of their own, so that one is gathered while another computes.
             for module in self.model.modules():
                 if isinstance(module, nn.ModuleList):
