@@ -88,19 +88,23 @@ async function trained(
 }
 
 describe("the same bits as with two arrays", () => {
-  test.each(reducedSpecs)("$name", async (entry) => {
-    const model = reducedModel(entry);
-    const problem = problemOf(entry.name, model, reducedRecipe(entry, model));
-    for (const threads of entry.name === "quick-start" ? [1, 2, 3, 4] : [2]) {
-      const expected = await trained(problem, threads, true);
-      const found = await trained(problem, threads, false);
-      expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
-      for (const [name, { data }] of Object.entries(expected)) {
-        if (!Buffer.from(data.buffer).equals(Buffer.from(found[name].data.buffer)))
-          throw new Error(`${name} differs with ${threads} threads`);
+  // The other sizes and forms of a family have the same kinds of updates.
+  test.each(reducedSpecs.filter(({ name }) => !/-(small|base|released|fashion)/.test(name)))(
+    "$name",
+    async (entry) => {
+      const model = reducedModel(entry);
+      const problem = problemOf(entry.name, model, reducedRecipe(entry, model));
+      for (const threads of entry.name === "quick-start" ? [1, 2, 3, 4] : [2]) {
+        const expected = await trained(problem, threads, true);
+        const found = await trained(problem, threads, false);
+        expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
+        for (const [name, { data }] of Object.entries(expected)) {
+          if (!Buffer.from(data.buffer).equals(Buffer.from(found[name].data.buffer)))
+            throw new Error(`${name} differs with ${threads} threads`);
+        }
       }
-    }
-  });
+    },
+  );
 
   test("all state of a step with clipped gradients; not all without", () => {
     const entry = reducedSpecs.find((s) => s.name === "lipsformer-swin-tiny");
