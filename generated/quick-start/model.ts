@@ -326,7 +326,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   // std/lipsformer.lips:12  GELU
   const geluCdf = normalCdf(depthwiseConv);
   const gelu2 = tf.mul(depthwiseConv, geluCdf);
-  const gelu3 = geluSlope(depthwiseConv, geluCdf);
+  const geluSlope2 = geluSlope(depthwiseConv, geluCdf);
   tf.dispose([depthwiseConv, geluCdf]);
 
   // std/lipsformer.lips:12  Linear(d)
@@ -342,7 +342,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   // std/lipsformer.lips:12  GELU
   const gelu2Cdf = normalCdf(linear);
   const gelu2_2 = tf.mul(linear, gelu2Cdf);
-  const gelu2_3 = geluSlope(linear, gelu2Cdf);
+  const gelu2Slope = geluSlope(linear, gelu2Cdf);
   tf.dispose([linear, gelu2Cdf]);
 
   // std/lipsformer.lips:7  Residual(f, alpha: learned(alpha, shape: [d]), drop: drop)
@@ -368,12 +368,12 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
 
   // std/lipsformer.lips:13  GELU
   const gelu3Cdf = normalCdf(depthwiseConv2);
-  const gelu3_2 = tf.mul(depthwiseConv2, gelu3Cdf);
-  const gelu3_3 = geluSlope(depthwiseConv2, gelu3Cdf);
+  const gelu3 = tf.mul(depthwiseConv2, gelu3Cdf);
+  const gelu3Slope = geluSlope(depthwiseConv2, gelu3Cdf);
   tf.dispose([depthwiseConv2, gelu3Cdf]);
 
   // std/lipsformer.lips:7  Residual(f, alpha: learned(alpha, shape: [d]), drop: drop)
-  const residual2 = tf.tidy(() => tf.add(residual, tf.mul(gelu3_2, w("weighted_2.residual.alpha"))));
+  const residual2 = tf.tidy(() => tf.add(residual, tf.mul(gelu3, w("weighted_2.residual.alpha"))));
   residual.dispose();
 
   // std/attention.lips:6  Linear(3 * d)
@@ -475,7 +475,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   // std/vision.lips:4  GELU
   const actCdf = normalCdf(linear3);
   const act = tf.mul(linear3, actCdf);
-  const act2 = geluSlope(linear3, actCdf);
+  const actSlope = geluSlope(linear3, actCdf);
   tf.dispose([linear3, actCdf]);
 
   // std/vision.lips:5  Linear(d)
@@ -502,14 +502,14 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   return {
     depthwiseConvShaped,
     depthwiseConvTurned,
-    gelu3,
+    geluSlope2,
     linearShaped,
     gelu2_2,
-    gelu2_3,
+    gelu2Slope,
     depthwiseConv2Shaped,
     depthwiseConv2Turned,
-    gelu3_2,
-    gelu3_3,
+    gelu3,
+    gelu3Slope,
     linear2,
     attendTurned,
     attendTurned2,
@@ -530,7 +530,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
     centerNormDifference,
     centerNormRatio,
     linearShaped2,
-    act2,
+    actSlope,
     linear2Shaped2,
     linear2_3,
     centerNorm2Difference,
@@ -577,8 +577,8 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   tf.dispose([dLinear2Shaped, kept.linear2Shaped2]);
 
   // std/vision.lips:4  GELU
-  const dAct = tf.tidy(() => tf.mul(tf.reshape(dLinear2_2, [128, 7, 7, 192]), kept.act2));
-  tf.dispose([kept.act2, dLinear2_2]);
+  const dAct = tf.tidy(() => tf.mul(tf.reshape(dLinear2_2, [128, 7, 7, 192]), kept.actSlope));
+  tf.dispose([kept.actSlope, dLinear2_2]);
 
   // std/vision.lips:5  Linear(ratio * d)
   const dLinearShaped = tf.reshape(dAct, [6272, 192]);
@@ -732,13 +732,13 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   const dResidualSum3 = tf.add(dResidualSum2, dLinear7);
   tf.dispose([dResidualSum2, dLinear7]);
   const dResidual5 = tf.mul(dResidualSum3, w("weighted_2.residual.alpha"));
-  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3_2), [0, 1, 2]), [48]));
+  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3), [0, 1, 2]), [48]));
   run.gradient[`${at}.weighted_2.residual.alpha`] = dResidual6;
-  kept.gelu3_2.dispose();
+  kept.gelu3.dispose();
 
   // std/lipsformer.lips:13  GELU
-  const dGelu3 = tf.mul(dResidual5, kept.gelu3_3);
-  tf.dispose([dResidual5, kept.gelu3_3]);
+  const dGelu3 = tf.mul(dResidual5, kept.gelu3Slope);
+  tf.dispose([dResidual5, kept.gelu3Slope]);
 
   // std/lipsformer.lips:13  DepthwiseConv(7)
   const dDepthwiseConv2 = tf.tidy(() => tf.reshape(sumOver(dGelu3, [0, 1, 2]), [48]));
@@ -775,8 +775,8 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   kept.gelu2_2.dispose();
 
   // std/lipsformer.lips:12  GELU
-  const dGelu2 = tf.mul(dResidual7, kept.gelu2_3);
-  tf.dispose([dResidual7, kept.gelu2_3]);
+  const dGelu2 = tf.mul(dResidual7, kept.gelu2Slope);
+  tf.dispose([dResidual7, kept.gelu2Slope]);
 
   // std/lipsformer.lips:12  Linear(d)
   const dLinearShaped3 = tf.reshape(dGelu2, [6272, 48]);
@@ -789,8 +789,8 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   tf.dispose([dLinearShaped3, kept.linearShaped]);
 
   // std/lipsformer.lips:12  GELU
-  const dGelu = tf.tidy(() => tf.mul(tf.reshape(dLinear9, [128, 7, 7, 48]), kept.gelu3));
-  tf.dispose([kept.gelu3, dLinear9]);
+  const dGelu = tf.tidy(() => tf.mul(tf.reshape(dLinear9, [128, 7, 7, 48]), kept.geluSlope2));
+  tf.dispose([kept.geluSlope2, dLinear9]);
 
   // std/lipsformer.lips:12  DepthwiseConv(7)
   const dDepthwiseConv = tf.tidy(() => tf.reshape(sumOver(dGelu, [0, 1, 2]), [48]));
@@ -865,8 +865,8 @@ function lipsBlockBackward2(
   tf.dispose([dLinear2Shaped, kept.linear2Shaped2]);
 
   // std/vision.lips:4  GELU
-  const dAct = tf.tidy(() => tf.mul(tf.reshape(dLinear2_2, [128, 7, 7, 192]), kept.act2));
-  tf.dispose([kept.act2, dLinear2_2]);
+  const dAct = tf.tidy(() => tf.mul(tf.reshape(dLinear2_2, [128, 7, 7, 192]), kept.actSlope));
+  tf.dispose([kept.actSlope, dLinear2_2]);
 
   // std/vision.lips:5  Linear(ratio * d)
   const dLinearShaped = tf.reshape(dAct, [6272, 192]);
@@ -1020,13 +1020,13 @@ function lipsBlockBackward2(
   const dResidualSum3 = tf.add(dResidualSum2, dLinear7);
   tf.dispose([dResidualSum2, dLinear7]);
   const dResidual5 = tf.mul(dResidualSum3, w("weighted_2.residual.alpha"));
-  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3_2), [0, 1, 2]), [48]));
+  const dResidual6 = tf.tidy(() => tf.reshape(sumOver(tf.mul(dResidualSum3, kept.gelu3), [0, 1, 2]), [48]));
   run.gradient[`${at}.weighted_2.residual.alpha`] = dResidual6;
-  kept.gelu3_2.dispose();
+  kept.gelu3.dispose();
 
   // std/lipsformer.lips:13  GELU
-  const dGelu3 = tf.mul(dResidual5, kept.gelu3_3);
-  tf.dispose([dResidual5, kept.gelu3_3]);
+  const dGelu3 = tf.mul(dResidual5, kept.gelu3Slope);
+  tf.dispose([dResidual5, kept.gelu3Slope]);
 
   // std/lipsformer.lips:13  DepthwiseConv(7)
   const dDepthwiseConv2 = tf.tidy(() => tf.reshape(sumOver(dGelu3, [0, 1, 2]), [48]));
@@ -1063,8 +1063,8 @@ function lipsBlockBackward2(
   kept.gelu2_2.dispose();
 
   // std/lipsformer.lips:12  GELU
-  const dGelu2 = tf.mul(dResidual7, kept.gelu2_3);
-  tf.dispose([dResidual7, kept.gelu2_3]);
+  const dGelu2 = tf.mul(dResidual7, kept.gelu2Slope);
+  tf.dispose([dResidual7, kept.gelu2Slope]);
 
   // std/lipsformer.lips:12  Linear(d)
   const dLinearShaped3 = tf.reshape(dGelu2, [6272, 48]);
@@ -1077,8 +1077,8 @@ function lipsBlockBackward2(
   tf.dispose([dLinearShaped3, kept.linearShaped]);
 
   // std/lipsformer.lips:12  GELU
-  const dGelu = tf.tidy(() => tf.mul(tf.reshape(dLinear9, [128, 7, 7, 48]), kept.gelu3));
-  tf.dispose([kept.gelu3, dLinear9]);
+  const dGelu = tf.tidy(() => tf.mul(tf.reshape(dLinear9, [128, 7, 7, 48]), kept.geluSlope2));
+  tf.dispose([kept.geluSlope2, dLinear9]);
 
   // std/lipsformer.lips:12  DepthwiseConv(7)
   const dDepthwiseConv = tf.tidy(() => tf.reshape(sumOver(dGelu, [0, 1, 2]), [48]));
@@ -1732,7 +1732,7 @@ function weightsOf(run: Run, at: string): (name: string) => tf.Tensor {
   return (name) => run.given[`param/${at}.${name}`];
 }
 
-/** On WebAssembly other calls are fast than elsewhere. */
+/** WebAssembly is fast in other calls than the rest. */
 function onWasm(): boolean {
   return tf.getBackend() === "wasm";
 }

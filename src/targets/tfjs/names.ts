@@ -80,7 +80,8 @@ export function nameOf(value: Value, final: boolean): string {
   const backward = value.origin.startsWith("~");
   const path = (backward ? value.origin.slice(1) : value.origin).split(/[./]/);
   const layer = path[0] === "update" ? "update" : (path.filter((part) => !/^\d+$/.test(part)).pop() ?? "");
-  const word = final ? "" : wordOf(value);
+  // A slope leaves its layer beside the layer's own result.
+  const word = final && value.callee !== "geluSlope" ? "" : wordOf(value);
   const same = camel(layer).replace(/\d+$/, "") === word;
   const base = camel(layer, same ? "" : word);
   return backward ? camel("d", base) : base;

@@ -1,7 +1,8 @@
 /** A program as functions: one for each kind of block, and a main function that calls them in order. */
 import type { Graph, GraphNode } from "../../graph/graph.ts";
-import { renderRegion, type Around, type Rendered } from "./blocks.ts";
+import { renderRegion, type Around } from "./blocks.ts";
 import { Constants } from "./constants.ts";
+import { kindsOf, variableNumbers, type Kind, type Region } from "./kinds.ts";
 import { layOut, type Doc } from "./layout.ts";
 import { camel, nameOf, Naming } from "./names.ts";
 import { literal, operandsOf, type Program, type Value } from "./program.ts";
@@ -51,20 +52,6 @@ export function consumedInputs(graph: Graph): Set<string> {
 }
 
 const contextTypes = { run: "Run", at: "string" } as const;
-
-interface Region {
-  /** Index of its item. */
-  readonly item: number;
-  readonly scope: Scope;
-  readonly values: Value[];
-  rendered: Rendered;
-}
-
-interface Kind {
-  readonly name: string;
-  readonly numbers: readonly (readonly number[])[];
-  readonly members: Region[];
-}
 
 class Outliner implements Names {
   private readonly program: Program;
@@ -118,7 +105,7 @@ class Outliner implements Names {
       for (const callee of rendered.callees) this.callees.add(callee);
       regions.set(at, { item: at, scope: item.scope, values: item.values, rendered });
     });
-    const kinds = this.kindsOf([...regions.values()]);
+    const kinds = kindsOf([...regions.values()], this.functionNames);
     // Variables of the main function don't hide functions.
     this.naming = new Naming(kinds.map((kind) => kind.name));
     const functions = kinds.map((kind) => this.functionText(kind, kinds));
@@ -193,44 +180,9 @@ class Outliner implements Names {
     return name;
   }
 
-  private kindsOf(regions: readonly Region[]): Kind[] {
-    const byKey = new Map<string, Region[]>();
-    for (const region of regions) {
-      const { key, returns, usesKept } = region.rendered;
-      const full = `${key}\n${returns.map((r) => r.name).join()}\n${usesKept}`;
-      const before = byKey.get(full);
-      if (before) before.push(region);
-      else byKey.set(full, [region]);
-    }
-    return [...byKey.values()].map((members) => {
-      const { scope, rendered } = members[0];
-      const numbers = rendered.numbers.map((_, i) => members.map((m) => m.rendered.numbers[i]));
-      return { name: this.functionNames.unique(functionName(scope)), numbers, members };
-    });
-  }
-
-  /** Places of numbers that differ between the members of a kind; equal columns share a parameter. */
-  private variable(kind: Kind): { readonly names: ReadonlyMap<number, string>; readonly first: number[] } {
-    const names = new Map<number, string>();
-    const first: number[] = [];
-    const known = new Map<string, string>();
-    kind.numbers.forEach((column, place) => {
-      if (column.every((x) => Object.is(x, column[0]))) return;
-      const key = column.map(literal).join();
-      let name = known.get(key);
-      if (name === undefined) {
-        name = known.size === 0 ? "amount" : `amount${known.size + 1}`;
-        known.set(key, name);
-        first.push(place);
-      }
-      names.set(place, name);
-    });
-    return { names, first };
-  }
-
   private functionText(kind: Kind, kinds: readonly Kind[]): FunctionText {
     const [{ scope, rendered }] = kind.members;
-    const { names, first } = this.variable(kind);
+    const { names, first } = variableNumbers(kind);
     const kept = rendered.usesKept ? [{ name: "kept", type: this.keptType(kind, kinds) }] : [];
     return {
       name: kind.name,
@@ -355,7 +307,7 @@ class Outliner implements Names {
   /** Writes the call, or gives it back where it is an update without results. */
   private callOf(region: Region, kind: Kind, at: number): { at: string; call: string; rest: string } | null {
     const { scope, rendered } = region;
-    const { first } = this.variable(kind);
+    const { first } = variableNumbers(kind);
     const context = rendered.context.map((name) => (name === "run" ? name : literal(scope.at)));
     const rest = [
       ...(rendered.usesKept ? [this.keptVariable(this.keptItem(scope))] : []),
@@ -446,11 +398,4 @@ class Outliner implements Names {
   call(callee: string): void {
     this.callees.add(callee);
   }
-}
-
-function functionName(scope: Scope): string {
-  if (scope.kind === "update") return "update";
-  const named = scope.at.split(".").filter((part) => !/^\d+$/.test(part));
-  const name = camel(named[named.length - 1] ?? "block");
-  return scope.kind === "backward" ? `${name}Backward` : name;
 }

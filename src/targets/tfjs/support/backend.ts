@@ -1,7 +1,7 @@
 /** Which backend runs. Embedded in generated files. */
 import * as tf from "@tensorflow/tfjs-core";
 
-/** On WebAssembly other calls are fast than elsewhere. */
+/** WebAssembly is fast in other calls than the rest. */
 export function onWasm(): boolean {
   return tf.getBackend() === "wasm";
 }
