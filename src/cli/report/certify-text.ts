@@ -48,7 +48,7 @@ function closing({ matrices, phase }: ModelReport, { seconds }: Subject, paint: 
     ? `For every two inputs of the domain: ‖Δ${matrix.to}‖₂ ≤ ${showBound(matrix.upper[0])} · ‖Δ${matrix.from}‖₂. `
     : "";
   const text =
-    `${told}This is about the function in real arithmetic of the weights in this file; ` +
-    `an engine's float32 rounding is not in it. Proven in ${seconds.toFixed(1)} s.`;
+    `${told}Proven in ${seconds.toFixed(1)} s, for the function in real arithmetic of the weights in this file; ` +
+    "an engine's float32 rounding is not in it.";
   return wrap(text).map((line) => paint("dim", line));
 }

@@ -38,6 +38,7 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
     else tellNothing(group[0], report, diagnostics);
   }
   const refused = verdicts.some((v) => v.status === "refused");
+  const when = report.phase === "checkpoint" ? "not even for these weights" : "not even at init";
   for (const matrix of report.matrices) {
     if (refused || matrix.phase !== report.phase || matrix.why === null) continue;
     const input = model.inputs.find((i) => i.value === matrix.source);
@@ -46,7 +47,7 @@ export function diagnose(report: ModelReport, sources: Sources, diagnostics: Dia
     diagnostics.report(
       "no-bound",
       model.span,
-      { from: matrix.from, to: matrix.to, chain },
+      { from: matrix.from, to: matrix.to, when, chain },
       { help: helpOf(matrix.why) },
     );
   }

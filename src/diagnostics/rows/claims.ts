@@ -63,8 +63,8 @@ export const claimRows = {
   "no-bound": {
     code: "LIPS0409",
     severity: "warning",
-    message: (p: { from: string; to: string; chain: readonly string[] }) =>
-      `No finite gain from \`${p.from}\` to \`${p.to}\` is proven, not even at init.` + numbered(p.chain),
+    message: (p: { from: string; to: string; when: string; chain: readonly string[] }) =>
+      `No finite gain from \`${p.from}\` to \`${p.to}\` is proven, ${p.when}.` + numbered(p.chain),
   },
   "layernorm-epsilon": {
     code: "LIPS0410",
