@@ -1,7 +1,8 @@
 /** A class as Python text: constructor, forward pass, the lines of the spec in comments. */
 import { lineText, positionAt, type SourceFile } from "../../text/source.ts";
 import type { ClassPlan } from "./classes.ts";
-import { bodyStart, type Statement } from "./draft.ts";
+import { bodyStart } from "./draft.ts";
+import type { Statement } from "./naming.ts";
 import type { BlockInstance } from "../../model/model.ts";
 import { docstring, indent, variable, width } from "./python.ts";
 import { fill } from "./tokens.ts";
