@@ -3,7 +3,7 @@
  * names made from the paths inside of the block, is what makes them equal. Numbers that differ become parameters.
  */
 import { camel, nameOf, Naming, wordOf } from "./names.ts";
-import { literal, operand, operandsOf, type Value } from "./program.ts";
+import { literal, operand, usersOf, type Value } from "./program.ts";
 import type { Scope } from "./regions.ts";
 import { declaration, disposal, readsOf, stepsOf, type Names, type Step } from "./statements.ts";
 
@@ -78,6 +78,7 @@ class Writer implements Names {
   private readonly naming = new Naming();
   private readonly local = new Map<Value, string>();
   private readonly own: Set<Value>;
+  private readonly users: ReadonlyMap<Value, readonly Value[]>;
   private readonly scope: Scope;
   private readonly values: readonly Value[];
   private readonly around: Around;
@@ -102,6 +103,7 @@ class Writer implements Names {
     this.numbers = numbers;
     this.callees = callees;
     this.own = new Set(values);
+    this.users = usersOf(values);
   }
 
   lines(): string[] {
@@ -241,7 +243,7 @@ class Writer implements Names {
   }
 
   declare(value: Value): string {
-    const users = this.values.filter((v) => operandsOf(v).includes(value));
+    const users = this.users.get(value) ?? [];
     const final = users.every((user) => user.origin !== value.origin);
     const name = this.naming.unique(
       this.scope.kind === "update" ? this.updateName(value) : nameOf(value, final),

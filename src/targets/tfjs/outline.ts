@@ -5,7 +5,7 @@ import { Constants } from "./constants.ts";
 import { kindsOf, variableNumbers, type Kind, type Region } from "./kinds.ts";
 import { layOut, type Doc } from "./layout.ts";
 import { camel, nameOf, Naming } from "./names.ts";
-import { literal, operandsOf, type Program, type Value } from "./program.ts";
+import { literal, operandsOf, usersOf, type Program, type Value } from "./program.ts";
 import { itemsOf, withOwnSquares, type Item, type Scope } from "./regions.ts";
 import { declaration, disposal, readsOf, stepsOf, type Names, type Step } from "./statements.ts";
 import { translate } from "./translate.ts";
@@ -54,7 +54,7 @@ export function consumedInputs(graph: Graph): Set<string> {
 const contextTypes = { run: "Run", at: "string" } as const;
 
 class Outliner implements Names {
-  private readonly program: Program;
+  private readonly users: ReadonlyMap<Value, readonly Value[]>;
   private readonly notes: Notes;
   private readonly functionNames: Naming;
   private naming = new Naming();
@@ -76,10 +76,10 @@ class Outliner implements Names {
 
   constructor(program: Program, notes: Notes, functionNames: Naming, constants: Constants) {
     this.constants = constants;
-    this.program = program;
     this.notes = notes;
     this.functionNames = functionNames;
     this.items = itemsOf(program);
+    this.users = usersOf(program.values);
     for (const { name, value } of program.outputs) {
       const before = this.outputs.get(value);
       if (before) before.push(name);
@@ -288,7 +288,7 @@ class Outliner implements Names {
 
   private statement(step: Step): void {
     const { value } = step;
-    const users = this.program.values.filter((v) => operandsOf(v).includes(value));
+    const users = this.users.get(value) ?? [];
     const name = this.naming.unique(
       nameOf(
         value,

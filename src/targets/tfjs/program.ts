@@ -181,6 +181,19 @@ export function operandsOf(value: Value): Value[] {
   );
 }
 
+/** The calls that read each value. */
+export function usersOf(values: readonly Value[]): ReadonlyMap<Value, readonly Value[]> {
+  const users = new Map<Value, Value[]>();
+  for (const value of values) {
+    for (const used of operandsOf(value)) {
+      const known = users.get(used);
+      if (known) known.push(value);
+      else users.set(used, [value]);
+    }
+  }
+  return users;
+}
+
 /** What outputs need, and all inputs. */
 export function liveProgram({ name, values, outputs }: Program): Program {
   const live = new Set(outputs.map((o) => o.value));
