@@ -5,6 +5,8 @@ import { createInterface, type Interface } from "node:readline";
 /** What a request is answered with. */
 interface Answer {
   readonly milliseconds: number[];
+  /** Milliseconds of processor time of each step, all threads together, where the process tells. */
+  readonly cpu?: number[];
   /** Of the last step, before its update. */
   readonly loss: number;
 }

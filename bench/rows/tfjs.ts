@@ -1,7 +1,7 @@
 /** The training step on TensorFlow.js: what the compiler generates against the same network written by hand. */
 import { join } from "node:path";
 import { projectRoot } from "../project.ts";
-import { busy, interleave, row, type Bench, type Row } from "../row.ts";
+import { busy, interleave, median, row, type Bench, type Row } from "../row.ts";
 import { StepProcess } from "../step-process.ts";
 import type { Hello } from "../tfjs/worker.ts";
 
@@ -56,15 +56,22 @@ async function run(
         `${engine}: the first losses differ: ${names.map((n, i) => `${n} ${losses[i]}`).join(", ")}`,
       );
     }
-    const turns = candidates.map((candidate) => () => candidate.run(stepsPerRound));
+    const cpu = candidates.map((): number[] => []);
+    const turns = candidates.map((candidate, i) => async () => {
+      const { milliseconds, cpu: spent = [] } = await candidate.steps(stepsPerRound);
+      cpu[i].push(...spent);
+      return milliseconds;
+    });
     const [ours, ...theirs] = await interleave(rounds, turns);
+    // What other work on the machine hardly changes.
+    const work = cpu.map((times) => median(times).toFixed(0));
     return references.map((name, i) =>
       row(
         `train-step/${engine}/${name}`,
         ours,
         theirs[i],
         "ms",
-        `${descriptions[name]}; ${about}, batch ${batch}${other}`,
+        `${descriptions[name]}; ${about}, batch ${batch}; processor time ${work[0]} against ${work[i + 1]} ms${other}`,
       ),
     );
   } finally {

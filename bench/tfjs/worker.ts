@@ -50,13 +50,17 @@ const drawn = generator(2);
 const labels = Int32Array.from({ length: batch }, () => Math.floor(drawn() * benchSizes.classes));
 for await (const line of createInterface({ input: process.stdin })) {
   const milliseconds: number[] = [];
+  const cpu: number[] = [];
   let loss = Number.NaN;
   for (let i = 0; i < Number(line.split(" ")[1]); i++) {
     const start = performance.now();
+    const before = process.cpuUsage();
     loss = await step(image, labels);
     milliseconds.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    cpu.push((user + system) / 1000);
   }
-  process.stdout.write(JSON.stringify({ milliseconds, loss }) + "\n");
+  process.stdout.write(JSON.stringify({ milliseconds, cpu, loss }) + "\n");
 }
 
 function tell(hello: Hello): void {
