@@ -396,8 +396,11 @@ function pairs(list: readonly Float64Array[]): [Float64Array, Float64Array][] {
   return made;
 }
 
-/** Whether scaling towards 0 keeps a value inside of its range. */
-const isCentred = (range: Range): boolean => range.low <= 0 && range.high >= 0;
+/**
+ * Whether scaling towards 0 keeps a value inside of its range. A spread below the norm of tokens is one round a constant
+ * token that the range doesn't tell (a bias): points about 0 would not be what the rules are told to expect.
+ */
+const isCentred = (range: Range): boolean => range.low <= 0 && range.high >= 0 && range.spread >= range.token;
 
 function intoRange(x: Float64Array, shape: Shape, range: Range): void {
   x.forEach((v, i) => (x[i] = Math.min(Math.max(v, range.low), range.high)));
