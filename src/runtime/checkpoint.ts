@@ -21,11 +21,12 @@ export interface Checkpoint {
   readonly state: ReadonlyMap<string, HostTensor>;
 }
 
-/** Identity of a model: SHA-256 of its document without places and names in the text. */
+/** What of a Model is about its text, its training or its claims, and not about the network. */
+const aboutIt = ["span", "calls", "file", "train", "instances", "claims", "taps"];
+
+/** Identity of a network: SHA-256 of its document. A claim that is added after training leaves the weights its own. */
 export function modelHash(model: Model): string {
-  const text = JSON.stringify(model, (key, value: unknown) =>
-    ["span", "calls", "file", "train", "instances"].includes(key) ? undefined : value,
-  );
+  const text = JSON.stringify(model, (key, value: unknown) => (aboutIt.includes(key) ? undefined : value));
   return createHash("sha256").update(text).digest("hex");
 }
 
