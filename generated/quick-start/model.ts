@@ -333,10 +333,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   const linearShaped = tf.reshape(gelu2, [6272, 48]);
   gelu2.dispose();
   const linear = tf.tidy(() =>
-    tf.reshape(
-      tf.add(multiply(linearShaped, w("linear.weight"), false, true), w("linear.bias")),
-      [128, 7, 7, 48],
-    ),
+    tf.reshape(affine(linearShaped, w("linear.weight"), w("linear.bias")), [128, 7, 7, 48]),
   );
 
   // std/lipsformer.lips:12  GELU
@@ -381,20 +378,23 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
 
   // std/attention.lips:6  Split(3)
   const split = tf.tidy(() =>
-    tf.add(
-      multiply(linear2, slice(w("attention.linear.weight"), [0, 0], [48, 48], [1, 1]), false, true),
+    affine(
+      linear2,
+      slice(w("attention.linear.weight"), [0, 0], [48, 48], [1, 1]),
       slice(w("attention.linear.bias"), [0], [48], [1]),
     ),
   );
   const split2 = tf.tidy(() =>
-    tf.add(
-      multiply(linear2, slice(w("attention.linear.weight"), [48, 0], [96, 48], [1, 1]), false, true),
+    affine(
+      linear2,
+      slice(w("attention.linear.weight"), [48, 0], [96, 48], [1, 1]),
       slice(w("attention.linear.bias"), [48], [96], [1]),
     ),
   );
   const split3 = tf.tidy(() =>
-    tf.add(
-      multiply(linear2, slice(w("attention.linear.weight"), [96, 0], [144, 48], [1, 1]), false, true),
+    affine(
+      linear2,
+      slice(w("attention.linear.weight"), [96, 0], [144, 48], [1, 1]),
       slice(w("attention.linear.bias"), [96], [144], [1]),
     ),
   );
@@ -409,9 +409,10 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   const attendRoot = tf.tidy(() => tf.sqrt(tf.add(sumOver(tf.square(attendTurned), [3]), 1)));
   const attendRatio = tf.div(1, attendRoot);
   const attendRoot2 = tf.tidy(() => tf.sqrt(tf.add(sumOver(tf.square(attendTurned2), [3]), 1)));
-  const attendRatio2 = tf.div(attendTurned2, attendRoot2);
+  const attendRatio2 = tf.div(1, attendRoot2);
+  const attendScaled = tf.mul(attendTurned2, attendRatio2);
   const attendShaped = tf.tidy(() => tf.reshape(tf.mul(attendTurned, attendRatio), [384, 49, 16]));
-  const attendShaped2 = tf.reshape(attendRatio2, [384, 49, 16]);
+  const attendShaped2 = tf.reshape(attendScaled, [384, 49, 16]);
   const attendTurned4 = tf.tidy(() =>
     tf.transpose(
       tf.reshape(
@@ -443,10 +444,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   attend.dispose();
   const linear2_2 = tf.tidy(() =>
     tf.reshape(
-      tf.add(
-        multiply(linear2Shaped, w("attention.linear_2.weight"), false, true),
-        w("attention.linear_2.bias"),
-      ),
+      affine(linear2Shaped, w("attention.linear_2.weight"), w("attention.linear_2.bias")),
       [128, 7, 7, 48],
     ),
   );
@@ -466,10 +464,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   // std/vision.lips:5  Linear(ratio * d)
   const linearShaped2 = tf.reshape(centerNorm, [6272, 48]);
   const linear3 = tf.tidy(() =>
-    tf.reshape(
-      tf.add(multiply(linearShaped2, w("mlp.linear.weight"), false, true), w("mlp.linear.bias")),
-      [128, 7, 7, 192],
-    ),
+    tf.reshape(affine(linearShaped2, w("mlp.linear.weight"), w("mlp.linear.bias")), [128, 7, 7, 192]),
   );
 
   // std/vision.lips:4  GELU
@@ -482,10 +477,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   const linear2Shaped2 = tf.reshape(act, [6272, 192]);
   act.dispose();
   const linear2_3 = tf.tidy(() =>
-    tf.reshape(
-      tf.add(multiply(linear2Shaped2, w("mlp.linear_2.weight"), false, true), w("mlp.linear_2.bias")),
-      [128, 7, 7, 48],
-    ),
+    tf.reshape(affine(linear2Shaped2, w("mlp.linear_2.weight"), w("mlp.linear_2.bias")), [128, 7, 7, 48]),
   );
 
   // std/lipsformer.lips:7  Residual(f, alpha: learned(alpha, shape: [d]), drop: drop)
@@ -518,6 +510,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
     attendRatio,
     attendRoot2,
     attendRatio2,
+    attendScaled,
     attendShaped,
     attendShaped2,
     attendSoftmax,
@@ -673,27 +666,27 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
     tf.reshape(multiplyEach(dAttendShaped4, kept.attendShaped2), [128, 3, 49, 16]),
   );
   kept.attendShaped2.dispose();
-  const dAttendRatio = tf.tidy(() =>
-    tf.div(
+  const dAttendScaled4 = tf.tidy(() =>
+    tf.mul(
       tf.reshape(multiplyEach(dAttendShaped4, kept.attendShaped, true, false), [128, 3, 49, 16]),
-      kept.attendRoot2,
+      kept.attendRatio2,
     ),
   );
-  tf.dispose([dAttendShaped4, kept.attendShaped]);
-  const dAttendRatio2 = tf.tidy(() =>
-    tf.div(tf.mul(sumOver(tf.mul(dAttendRatio, kept.attendRatio2), [3]), -0.5), kept.attendRoot2),
+  tf.dispose([kept.attendRatio2, dAttendShaped4, kept.attendShaped]);
+  const dAttendRatio = tf.tidy(() =>
+    tf.div(tf.mul(sumOver(tf.mul(dAttendScaled4, kept.attendScaled), [3]), -0.5), kept.attendRoot2),
   );
-  tf.dispose([kept.attendRoot2, kept.attendRatio2]);
-  const dAttendScaled4 = tf.tidy(() =>
+  tf.dispose([kept.attendRoot2, kept.attendScaled]);
+  const dAttendScaled5 = tf.tidy(() =>
     tf.mul(
       tf.div(sumOver(tf.mul(dAttendShaped5, kept.attendTurned), [3]), kept.attendRoot),
       kept.attendRatio,
     ),
   );
-  const dAttendScaled5 = tf.tidy(() =>
-    tf.mul(tf.mul(tf.div(tf.mul(dAttendScaled4, -0.5), kept.attendRoot), 2), kept.attendTurned),
+  const dAttendScaled6 = tf.tidy(() =>
+    tf.mul(tf.mul(tf.div(tf.mul(dAttendScaled5, -0.5), kept.attendRoot), 2), kept.attendTurned),
   );
-  tf.dispose([kept.attendTurned, kept.attendRoot, dAttendScaled4]);
+  tf.dispose([kept.attendTurned, kept.attendRoot, dAttendScaled5]);
   const dAttend2 = tf.tidy(() =>
     tf.reshape(
       tf.transpose(tf.add(tf.mul(dAttendShaped3, kept.attendRatio3), dAttendScaled2), [0, 2, 1, 3]),
@@ -702,18 +695,18 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   );
   tf.dispose([dAttendScaled2, dAttendShaped3, kept.attendRatio3]);
   const dAttendTurned = tf.tidy(() =>
-    tf.transpose(tf.add(dAttendRatio, tf.mul(tf.mul(dAttendRatio2, 2), kept.attendTurned2)), [0, 2, 1, 3]),
+    tf.transpose(tf.add(dAttendScaled4, tf.mul(tf.mul(dAttendRatio, 2), kept.attendTurned2)), [0, 2, 1, 3]),
   );
-  tf.dispose([dAttendRatio, kept.attendTurned2, dAttendRatio2]);
+  tf.dispose([dAttendScaled4, kept.attendTurned2, dAttendRatio]);
   const dAttend3 = tf.reshape(dAttendTurned, [128, 7, 7, 48]);
   dAttendTurned.dispose();
   const dAttend4 = tf.tidy(() =>
     tf.reshape(
-      tf.transpose(tf.add(tf.mul(dAttendShaped5, kept.attendRatio), dAttendScaled5), [0, 2, 1, 3]),
+      tf.transpose(tf.add(tf.mul(dAttendShaped5, kept.attendRatio), dAttendScaled6), [0, 2, 1, 3]),
       [128, 7, 7, 48],
     ),
   );
-  tf.dispose([dAttendScaled5, dAttendShaped5, kept.attendRatio]);
+  tf.dispose([dAttendScaled6, dAttendShaped5, kept.attendRatio]);
 
   // std/attention.lips:6  Linear(3 * d)
   const dLinearShaped2 = tf.tidy(() => tf.reshape(tf.concat([dAttend4, dAttend3, dAttend2], 3), [6272, 144]));
@@ -961,27 +954,27 @@ function lipsBlockBackward2(
     tf.reshape(multiplyEach(dAttendShaped4, kept.attendShaped2), [128, 3, 49, 16]),
   );
   kept.attendShaped2.dispose();
-  const dAttendRatio = tf.tidy(() =>
-    tf.div(
+  const dAttendScaled4 = tf.tidy(() =>
+    tf.mul(
       tf.reshape(multiplyEach(dAttendShaped4, kept.attendShaped, true, false), [128, 3, 49, 16]),
-      kept.attendRoot2,
+      kept.attendRatio2,
     ),
   );
-  tf.dispose([dAttendShaped4, kept.attendShaped]);
-  const dAttendRatio2 = tf.tidy(() =>
-    tf.div(tf.mul(sumOver(tf.mul(dAttendRatio, kept.attendRatio2), [3]), -0.5), kept.attendRoot2),
+  tf.dispose([kept.attendRatio2, dAttendShaped4, kept.attendShaped]);
+  const dAttendRatio = tf.tidy(() =>
+    tf.div(tf.mul(sumOver(tf.mul(dAttendScaled4, kept.attendScaled), [3]), -0.5), kept.attendRoot2),
   );
-  tf.dispose([kept.attendRoot2, kept.attendRatio2]);
-  const dAttendScaled4 = tf.tidy(() =>
+  tf.dispose([kept.attendRoot2, kept.attendScaled]);
+  const dAttendScaled5 = tf.tidy(() =>
     tf.mul(
       tf.div(sumOver(tf.mul(dAttendShaped5, kept.attendTurned), [3]), kept.attendRoot),
       kept.attendRatio,
     ),
   );
-  const dAttendScaled5 = tf.tidy(() =>
-    tf.mul(tf.mul(tf.div(tf.mul(dAttendScaled4, -0.5), kept.attendRoot), 2), kept.attendTurned),
+  const dAttendScaled6 = tf.tidy(() =>
+    tf.mul(tf.mul(tf.div(tf.mul(dAttendScaled5, -0.5), kept.attendRoot), 2), kept.attendTurned),
   );
-  tf.dispose([kept.attendTurned, kept.attendRoot, dAttendScaled4]);
+  tf.dispose([kept.attendTurned, kept.attendRoot, dAttendScaled5]);
   const dAttend2 = tf.tidy(() =>
     tf.reshape(
       tf.transpose(tf.add(tf.mul(dAttendShaped3, kept.attendRatio3), dAttendScaled2), [0, 2, 1, 3]),
@@ -990,18 +983,18 @@ function lipsBlockBackward2(
   );
   tf.dispose([dAttendScaled2, dAttendShaped3, kept.attendRatio3]);
   const dAttendTurned = tf.tidy(() =>
-    tf.transpose(tf.add(dAttendRatio, tf.mul(tf.mul(dAttendRatio2, 2), kept.attendTurned2)), [0, 2, 1, 3]),
+    tf.transpose(tf.add(dAttendScaled4, tf.mul(tf.mul(dAttendRatio, 2), kept.attendTurned2)), [0, 2, 1, 3]),
   );
-  tf.dispose([dAttendRatio, kept.attendTurned2, dAttendRatio2]);
+  tf.dispose([dAttendScaled4, kept.attendTurned2, dAttendRatio]);
   const dAttend3 = tf.reshape(dAttendTurned, [128, 7, 7, 48]);
   dAttendTurned.dispose();
   const dAttend4 = tf.tidy(() =>
     tf.reshape(
-      tf.transpose(tf.add(tf.mul(dAttendShaped5, kept.attendRatio), dAttendScaled5), [0, 2, 1, 3]),
+      tf.transpose(tf.add(tf.mul(dAttendShaped5, kept.attendRatio), dAttendScaled6), [0, 2, 1, 3]),
       [128, 7, 7, 48],
     ),
   );
-  tf.dispose([dAttendScaled5, dAttendShaped5, kept.attendRatio]);
+  tf.dispose([dAttendScaled6, dAttendShaped5, kept.attendRatio]);
 
   // std/attention.lips:6  Linear(3 * d)
   const dLinearShaped2 = tf.tidy(() => tf.reshape(tf.concat([dAttend4, dAttend3, dAttend2], 3), [6272, 144]));
@@ -1149,8 +1142,9 @@ function step(run: Run): void {
   normalize.dispose();
   const conv = tf.tidy(() =>
     tf.reshape(
-      tf.add(
-        multiply(convShaped, tf.reshape(run.given["param/patch_embed.conv.weight"], [48, 16]), false, true),
+      affine(
+        convShaped,
+        tf.reshape(run.given["param/patch_embed.conv.weight"], [48, 16]),
         run.given["param/patch_embed.conv.bias"],
       ),
       [128, 7, 7, 48],
@@ -1182,9 +1176,7 @@ function step(run: Run): void {
   lipsBlock2.centerNorm2.dispose();
 
   // specs/quick-start.lips:16  Linear(classes)
-  const linear = tf.tidy(() =>
-    tf.add(multiply(meanPool, run.given["param/linear.weight"], false, true), run.given["param/linear.bias"]),
-  );
+  const linear = affine(meanPool, run.given["param/linear.weight"], run.given["param/linear.bias"]);
 
   // specs/quick-start.lips:24  loss: cross_entropy(smoothing: 0.1)
   const lossMax = tf.max(linear, [1], true);
@@ -1418,10 +1410,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
 
   // std/lipsformer.lips:12  Linear(d)
   const linear = tf.tidy(() =>
-    tf.reshape(
-      tf.add(multiply(tf.reshape(gelu2, [6272, 48]), w("linear.weight"), false, true), w("linear.bias")),
-      [128, 7, 7, 48],
-    ),
+    tf.reshape(affine(tf.reshape(gelu2, [6272, 48]), w("linear.weight"), w("linear.bias")), [128, 7, 7, 48]),
   );
   gelu2.dispose();
 
@@ -1465,20 +1454,23 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
 
   // std/attention.lips:6  Split(3)
   const split = tf.tidy(() =>
-    tf.add(
-      multiply(linear2, slice(w("attention.linear.weight"), [0, 0], [48, 48], [1, 1]), false, true),
+    affine(
+      linear2,
+      slice(w("attention.linear.weight"), [0, 0], [48, 48], [1, 1]),
       slice(w("attention.linear.bias"), [0], [48], [1]),
     ),
   );
   const split2 = tf.tidy(() =>
-    tf.add(
-      multiply(linear2, slice(w("attention.linear.weight"), [48, 0], [96, 48], [1, 1]), false, true),
+    affine(
+      linear2,
+      slice(w("attention.linear.weight"), [48, 0], [96, 48], [1, 1]),
       slice(w("attention.linear.bias"), [48], [96], [1]),
     ),
   );
   const split3 = tf.tidy(() =>
-    tf.add(
-      multiply(linear2, slice(w("attention.linear.weight"), [96, 0], [144, 48], [1, 1]), false, true),
+    affine(
+      linear2,
+      slice(w("attention.linear.weight"), [96, 0], [144, 48], [1, 1]),
       slice(w("attention.linear.bias"), [96], [144], [1]),
     ),
   );
@@ -1493,7 +1485,9 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   split3.dispose();
   const attendRoot = tf.tidy(() => tf.sqrt(tf.add(sumOver(tf.square(attendTurned), [3]), 1)));
   const attendRoot2 = tf.tidy(() => tf.sqrt(tf.add(sumOver(tf.square(attendTurned2), [3]), 1)));
-  const attendShaped = tf.tidy(() => tf.reshape(tf.div(attendTurned2, attendRoot2), [384, 49, 16]));
+  const attendShaped = tf.tidy(() =>
+    tf.reshape(tf.mul(attendTurned2, tf.div(1, attendRoot2)), [384, 49, 16]),
+  );
   tf.dispose([attendTurned2, attendRoot2]);
   const attendProducts = tf.tidy(() =>
     multiplyEach(
@@ -1533,10 +1527,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   // std/attention.lips:8  Linear(d)
   const linear2_2 = tf.tidy(() =>
     tf.reshape(
-      tf.add(
-        multiply(tf.reshape(attend, [6272, 48]), w("attention.linear_2.weight"), false, true),
-        w("attention.linear_2.bias"),
-      ),
+      affine(tf.reshape(attend, [6272, 48]), w("attention.linear_2.weight"), w("attention.linear_2.bias")),
       [128, 7, 7, 48],
     ),
   );
@@ -1558,10 +1549,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   // std/vision.lips:5  Linear(ratio * d)
   const linear3 = tf.tidy(() =>
     tf.reshape(
-      tf.add(
-        multiply(tf.reshape(centerNorm, [6272, 48]), w("mlp.linear.weight"), false, true),
-        w("mlp.linear.bias"),
-      ),
+      affine(tf.reshape(centerNorm, [6272, 48]), w("mlp.linear.weight"), w("mlp.linear.bias")),
       [128, 7, 7, 192],
     ),
   );
@@ -1573,10 +1561,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   // std/vision.lips:5  Linear(d)
   const linear2_3 = tf.tidy(() =>
     tf.reshape(
-      tf.add(
-        multiply(tf.reshape(act, [6272, 192]), w("mlp.linear_2.weight"), false, true),
-        w("mlp.linear_2.bias"),
-      ),
+      affine(tf.reshape(act, [6272, 192]), w("mlp.linear_2.weight"), w("mlp.linear_2.bias")),
       [128, 7, 7, 48],
     ),
   );
@@ -1606,19 +1591,16 @@ function infer(run: Run): void {
 
   // std/vision.lips:10  Conv(dim, kernel: patch, stride: patch, padding: 0)
   const convShaped = tf.reshape(run.given["param/patch_embed.conv.weight"], [48, 16]);
-  const convProduct = tf.tidy(() =>
-    multiply(
+  const convAffine = tf.tidy(() =>
+    affine(
       tf.reshape(tf.transpose(tf.reshape(normalize, [896, 4, 7, 4]), [0, 2, 1, 3]), [6272, 16]),
       convShaped,
-      false,
-      true,
+      run.given["param/patch_embed.conv.bias"],
     ),
   );
   tf.dispose([convShaped, normalize]);
-  const conv = tf.tidy(() =>
-    tf.reshape(tf.add(convProduct, run.given["param/patch_embed.conv.bias"]), [128, 7, 7, 48]),
-  );
-  convProduct.dispose();
+  const conv = tf.reshape(convAffine, [128, 7, 7, 48]);
+  convAffine.dispose();
 
   // specs/quick-start.lips:13  CenterNorm
   const centerNormRatio = tf.tidy(() => tf.div(tf.mul(run.given["param/center_norm.gamma"], 48), 47));
@@ -1646,9 +1628,7 @@ function infer(run: Run): void {
   lipsBlock2_2.dispose();
 
   // specs/quick-start.lips:16  Linear(classes)
-  const linear = tf.tidy(() =>
-    tf.add(multiply(meanPool, run.given["param/linear.weight"], false, true), run.given["param/linear.bias"]),
-  );
+  const linear = affine(meanPool, run.given["param/linear.weight"], run.given["param/linear.bias"]);
   run.next["logits"] = linear;
   meanPool.dispose();
 }
@@ -1752,6 +1732,7 @@ function slice(x: tf.Tensor, start: number[], end: number[], step: number[]): tf
  * to, so long ones are cut in two: the sum of √n sums of √n entries.
  */
 function sumOver(x: tf.Tensor, axes: number[]): tf.Tensor {
+  if (!onWasm()) return tf.sum(x, axes, true);
   return tf.tidy(() => {
     let sum = x;
     for (let end = axes.length; end > 0;) {
@@ -1768,7 +1749,7 @@ function sumOverRange(x: tf.Tensor, from: number, to: number): tf.Tensor {
   const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
   const [outer, n, inner] = [x.shape.slice(0, from), x.shape.slice(from, to), x.shape.slice(to)].map(size);
   const kept = x.shape.map((length, axis) => (axis >= from && axis < to ? 1 : length));
-  const parts = onWasm() && n > 8192 ? largestDivisor(n, Math.sqrt(n)) : 1;
+  const parts = n > 8192 ? largestDivisor(n, Math.sqrt(n)) : 1;
   if (parts > 1) {
     const some = sumMiddle(tf.reshape(x, [outer, n / parts, parts * inner]));
     return tf.reshape(sumMiddle(tf.reshape(some, [outer, parts, inner])), kept);
@@ -1781,7 +1762,7 @@ function sumOfSquares(tensors: tf.Tensor[]): tf.Tensor {
   return tf.tidy(() => {
     const sums = tensors.map((x) => {
       const axes = x.shape.map((_, axis) => axis);
-      return tf.reshape(sumOver(tf.square(x), axes), []);
+      return onWasm() ? tf.reshape(sumOver(tf.square(x), axes), []) : tf.sum(tf.square(x));
     });
     return tf.sum(tf.stack(sums));
   });
@@ -1790,7 +1771,7 @@ function sumOfSquares(tensors: tf.Tensor[]): tf.Tensor {
 /** [outer, n, inner] → [outer, 1, inner] */
 function sumMiddle(x: tf.Tensor): tf.Tensor {
   const [outer, n, inner] = x.shape;
-  if (outer === 1 && inner >= 192 && onWasm()) return multiply(tf.ones([1, n]), tf.reshape(x, [n, inner]));
+  if (outer === 1 && inner >= 192) return multiply(tf.ones([1, n]), tf.reshape(x, [n, inner]));
   return tf.sum(x, 1, true);
 }
 
@@ -1836,6 +1817,13 @@ function multiply(a: tf.Tensor, b: tf.Tensor, transposeA = false, transposeB = f
     const right = transposeB ? tf.transpose(b) : rightOperand(b);
     return tf.matMul(transposeA ? tf.transpose(a) : a, right);
   });
+}
+
+/** x·Wᵀ + b for W as [outputs, inputs]: every backend adds the bias to a product that it still has at hand. */
+function affine(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [a, w] = [x as tf.Tensor2D, weight as tf.Tensor2D];
+  if (!onWasm()) return tf.fused.matMul({ a, b: w, transposeB: true, bias });
+  return tf.tidy(() => tf.fused.matMul({ a, b: tf.transpose(w), bias }));
 }
 
 /**

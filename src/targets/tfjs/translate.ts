@@ -4,7 +4,9 @@ import { relaxBroadcasts } from "../relax.ts";
 import type { Emission, Operand } from "./emit/emission.ts";
 import { tensorOf } from "./emit/operands.ts";
 import { emissions, type EmittedOp } from "./emit/table.ts";
+import { fuseBias } from "./fuse/bias.ts";
 import { fuseGeluGradient, shareGelu } from "./fuse/gelu.ts";
+import { fuseReciprocal } from "./fuse/reciprocal.ts";
 import { fuseSumOfSquares } from "./fuse/squares.ts";
 import { splitLinear } from "./fuse/split-linear.ts";
 import { Emitter, liveProgram, text, type Program } from "./program.ts";
@@ -12,7 +14,7 @@ import { Emitter, liveProgram, text, type Program } from "./program.ts";
 /** Throws for a graph that breaks its own rules. */
 export function translate(given: Graph): Program {
   const graph = relaxBroadcasts(splitLinear(given));
-  const e = new Emitter([fuseGeluGradient, fuseSumOfSquares]);
+  const e = new Emitter([fuseBias, fuseGeluGradient, fuseReciprocal, fuseSumOfSquares]);
   const made = new Map<number, Operand>();
   const live = liveNodes(graph);
   const operandOf = (id: number): Operand => {

@@ -26,6 +26,7 @@ export function pad(x: tf.Tensor, before: number[], after: number[]): tf.Tensor 
  * to, so long ones are cut in two: the sum of √n sums of √n entries.
  */
 export function sumOver(x: tf.Tensor, axes: number[]): tf.Tensor {
+  if (!onWasm()) return tf.sum(x, axes, true);
   return tf.tidy(() => {
     let sum = x;
     for (let end = axes.length; end > 0;) {
@@ -42,7 +43,7 @@ function sumOverRange(x: tf.Tensor, from: number, to: number): tf.Tensor {
   const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
   const [outer, n, inner] = [x.shape.slice(0, from), x.shape.slice(from, to), x.shape.slice(to)].map(size);
   const kept = x.shape.map((length, axis) => (axis >= from && axis < to ? 1 : length));
-  const parts = onWasm() && n > 8192 ? largestDivisor(n, Math.sqrt(n)) : 1;
+  const parts = n > 8192 ? largestDivisor(n, Math.sqrt(n)) : 1;
   if (parts > 1) {
     const some = sumMiddle(tf.reshape(x, [outer, n / parts, parts * inner]));
     return tf.reshape(sumMiddle(tf.reshape(some, [outer, parts, inner])), kept);
@@ -55,7 +56,7 @@ export function sumOfSquares(tensors: tf.Tensor[]): tf.Tensor {
   return tf.tidy(() => {
     const sums = tensors.map((x) => {
       const axes = x.shape.map((_, axis) => axis);
-      return tf.reshape(sumOver(tf.square(x), axes), []);
+      return onWasm() ? tf.reshape(sumOver(tf.square(x), axes), []) : tf.sum(tf.square(x));
     });
     return tf.sum(tf.stack(sums));
   });
@@ -64,7 +65,7 @@ export function sumOfSquares(tensors: tf.Tensor[]): tf.Tensor {
 /** [outer, n, inner] → [outer, 1, inner] */
 function sumMiddle(x: tf.Tensor): tf.Tensor {
   const [outer, n, inner] = x.shape;
-  if (outer === 1 && inner >= 192 && onWasm()) return multiply(tf.ones([1, n]), tf.reshape(x, [n, inner]));
+  if (outer === 1 && inner >= 192) return multiply(tf.ones([1, n]), tf.reshape(x, [n, inner]));
   return tf.sum(x, 1, true);
 }
 

@@ -3,11 +3,12 @@ import { addRows, pad, slice, sumOfSquares, sumOver } from "./arrays.ts";
 import { convolve, convolveGradInput, convolveGradKernel } from "./conv.ts";
 import { gelu, geluSlope, geluTanh, normalCdf } from "./gelu.ts";
 import type { SupportName } from "./names.ts";
-import { multiply, multiplyEach } from "./products.ts";
+import { affine, multiply, multiplyEach } from "./products.ts";
 import { weightsOf } from "./run.ts";
 
 export const support = {
   addRows,
+  affine,
   convolve,
   convolveGradInput,
   convolveGradKernel,

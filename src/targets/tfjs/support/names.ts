@@ -1,6 +1,7 @@
 /** Names of the support functions that emissions may call. */
 export const supportNames = [
   "addRows",
+  "affine",
   "convolve",
   "convolveGradInput",
   "convolveGradKernel",

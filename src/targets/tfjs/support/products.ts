@@ -31,6 +31,13 @@ export function multiply(a: tf.Tensor, b: tf.Tensor, transposeA = false, transpo
   });
 }
 
+/** x·Wᵀ + b for W as [outputs, inputs]: every backend adds the bias to a product that it still has at hand. */
+export function affine(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [a, w] = [x as tf.Tensor2D, weight as tf.Tensor2D];
+  if (!onWasm()) return tf.fused.matMul({ a, b: w, transposeB: true, bias });
+  return tf.tidy(() => tf.fused.matMul({ a, b: tf.transpose(w), bias }));
+}
+
 /**
  * Products of two stacks [n, rows, columns] of matrices, one by one. WebAssembly has no fast kernel for them, but a
  * depthwise convolution is one: stacks are channels, the inner axis is the window, columns are multiplied channels. That
