@@ -64,7 +64,9 @@ def loaded_blas():
     """The matrix library in use: what is mapped into this process, or what torch was built with."""
     with open("/proc/self/maps", encoding="utf-8") as maps:
         mapped = maps.read().lower()
-    known = [name for name in ("openblas", "mkl_core", "blis") if name in mapped]
+    if torch.backends.mkl.is_available():
+        return "MKL"
+    known = [name for name in ("openblas", "blis") if name in mapped]
     return known[0] if known else "reference BLAS" if "libblas" in mapped else "built-in"
 
 

@@ -57,7 +57,7 @@ export function modelFile(input: TargetInput, training: Graph, inference: Graph)
     if (callee !== null) callees.add(callee);
   }
   const parts = [
-    heading(input),
+    heading(input, batchFields(training)),
     'import * as tf from "@tensorflow/tfjs-core";',
     recipeText(input),
     parametersText(model.weights),
@@ -84,7 +84,7 @@ function section(title: string): string {
   return `// ${title}.`;
 }
 
-function heading({ model, recipe }: TargetInput): string {
+function heading({ model, recipe }: TargetInput, fields: readonly Field[]): string {
   const inputs = model.inputs.map((i) => `${i.name} [batch, ${model.values[i.value].shape.join(", ")}]`);
   const outputs = model.outputs.map((o) => `${o.name} [batch, ${model.values[o.value].shape.join(", ")}]`);
   return `/**
@@ -95,7 +95,7 @@ function heading({ model, recipe }: TargetInput): string {
  *
  *   await tf.setBackend("wasm");
  *   const state = createState(initialise(${recipe.seed}));
- *   const { loss } = trainingStep(state, { ${[...model.inputs.map((i) => i.name), "labels"].join(", ")} }, { lr: 1e-3, step: 1, seed: ${recipe.seed} });
+ *   const { loss } = trainingStep(state, { ${fields.map(({ name }) => name).join(", ")} }, { lr: 1e-3, step: 1, seed: ${recipe.seed} });
  *
  * Every function disposes of what it makes but doesn't return.
  */`;
@@ -150,17 +150,37 @@ function slotsOf(training: Graph): string[] {
   return [...new Set(outputs)].filter((slot) => slot !== "param" && slot !== "metric");
 }
 
+/** A field of Batch: the input of the graph that it feeds, and what it holds. */
+interface Field {
+  readonly name: string;
+  readonly input: string;
+  readonly type: string;
+  readonly doc: string;
+}
+
+/** Data, labels, and where the recipe mixes samples what they are mixed with. */
+function batchFields(training: Graph): Field[] {
+  const mixed: Readonly<Record<string, readonly [name: string, doc: string]>> = {
+    labels: ["labels", ""],
+    "labels/other": ["otherLabels", ": labels of what the samples are mixed with"],
+    "labels/share": ["share", ", from 0 to 1: how much of each sample is of its own label"],
+  };
+  return ["data/", "labels"].flatMap((prefix) =>
+    inputNames(training, prefix).map(({ attributes: { name: input }, shape, dtype }) => {
+      const [name, doc] = mixed[input] ?? [input.slice("data/".length), ""];
+      return { name, input, type: `${dtype === "i32" ? "int32 " : ""}${shapeText(shape)}`, doc };
+    }),
+  );
+}
+
 /** initialise, createState, trainingStep, predict. */
 function api({ model, recipe }: TargetInput, training: Graph, inference: Graph): string {
   const data = inputNames(training, "data/");
-  const fields = [...data.map(({ attributes }) => attributes.name.slice("data/".length)), "labels"];
+  const fields = batchFields(training);
   const given = fields.map(
-    (name) => `    ${name === "labels" ? "labels" : literal(`data/${name}`)}: batch.${name},`,
+    ({ name, input }) => `    ${input === name ? name : literal(input)}: batch.${name},`,
   );
-  const shapes = [
-    ...data.map((node) => `${node.attributes.name.slice("data/".length)} ${shapeText(node.shape)}`),
-    `labels int32 [${recipe.batch}]`,
-  ].join(", ");
+  const shapes = fields.map(({ name, type }) => `${name} ${type}`).join(", ");
   const slots = slotsOf(training).map((slot) => `\`${slot}/<path>\``);
   const metrics = training.outputs.filter((o) => o.name.startsWith("metric/")).map((o) => o.name.slice(7));
   const first = inference.outputs[0];
@@ -183,7 +203,7 @@ ${stateLines(training)}
 }
 
 export interface Batch {
-${[...data.map((node) => `  /** ${shapeText(node.shape)} */\n  readonly ${node.attributes.name.slice(5)}: tf.Tensor;`), `  /** int32 [${recipe.batch}] */\n  readonly labels: tf.Tensor;`].join("\n")}
+${fields.map(({ name, type, doc }) => `  /** ${type}${doc} */\n  readonly ${name}: tf.Tensor;`).join("\n")}
 }
 
 export interface Scalars {
@@ -222,7 +242,7 @@ ${signature("predict", ["state: State", ...data.map((n) => `${n.attributes.name.
     const count = ${data[0].attributes.name.slice(5)}.shape[0];
     const next: Tensors = {};
     const given: Tensors = { ...state, ${data.map((n) => `${literal(n.attributes.name)}: filled(${n.attributes.name.slice(5)})`).join(", ")} };
-    infer({ given, next, gradient: {}, constants: constants() });
+${slotsOf(training).includes("ema") ? averagesLines : ""}    infer({ given, next, gradient: {}, constants: constants() });
     const first = (y: tf.Tensor): tf.Tensor => tf.slice(y, 0, count);
     return ${inference.outputs.length === 1 ? `first(next[${literal(first.name)}])` : `{ ${inference.outputs.map((o) => `${camel(o.name)}: first(next[${literal(o.name)}])`).join(", ")} }`};
   });
@@ -250,8 +270,17 @@ function stateLines(training: Graph): string {
     .map((o) => o.name.slice("param/".length))
     .filter((path) => !outputs.has(`${slots[0]}/${path}`));
   const guard = without.length === 0 ? "" : `    if (${literal(without)}.includes(path)) continue;\n`;
-  return guard + slots.map((slot) => `    state[\`${slot}/\${path}\`] = tf.zeros([...shape]);`).join("\n");
+  const start = (slot: string): string =>
+    slot === "ema" ? "tf.tensor(weights[path], [...shape])" : "tf.zeros([...shape])";
+  return guard + slots.map((slot) => `    state[\`${slot}/\${path}\`] = ${start(slot)};`).join("\n");
 }
+
+/** Where weights are averaged, the averages are what is used. */
+const averagesLines = `    for (const { path } of parameters) {
+      const average = state[\`ema/\${path}\`];
+      if (average !== undefined) given[\`param/\${path}\`] = average;
+    }
+`;
 
 function metricType(metrics: readonly string[]): string {
   return `{ ${metrics.map((name) => `${camel(name)}: tf.Tensor`).join("; ")} }`;
