@@ -12,13 +12,16 @@ import { painter } from "./report/table.ts";
 import { textReport } from "./report/text.ts";
 
 const chosen = ["quick-start"];
-/** Code of one more spec, a member of the LipsFormer family. */
-const coded = [...chosen, "lipsformer-fashion"];
-/** Files of targets that are worth reading. */
-const code: readonly { readonly target: TargetName; readonly file: string }[] = [
-  { target: "tfjs", file: "model.ts" },
-  { target: "pytorch", file: "model.py" },
-];
+/** What a person reads of a target. */
+const readable = { tfjs: "model.ts", pytorch: "model.py" } as const satisfies Partial<
+  Record<TargetName, string>
+>;
+/** Code also of two members of the LipsFormer family; of the large one in the language that keeps it short. */
+const coded: Readonly<Record<string, readonly (keyof typeof readable)[]>> = {
+  "quick-start": ["tfjs", "pytorch"],
+  "lipsformer-fashion": ["tfjs", "pytorch"],
+  "lipsformer-swin-tiny": ["pytorch"],
+};
 
 /** Path → content, seen from the project's folder. */
 export async function generate(): Promise<Map<string, string>> {
@@ -27,12 +30,13 @@ export async function generate(): Promise<Map<string, string>> {
 
 async function sources(): Promise<Map<string, string>> {
   const files = new Map<string, string>();
-  for (const name of coded) {
+  for (const [name, targets] of Object.entries(coded)) {
     const { model, sources: texts } = loadModel(nodeHost, `specs/${name}.lips`, null, {});
     if (model === null) throw new Error(`specs/${name}.lips has errors`);
     const recipe = resolveRecipe(model, { epochs: null, batch: null, lr: null, seed: null });
     if (!recipe.ok) throw new Error(recipe.problem.message);
-    for (const { target, file } of code) {
+    for (const target of targets) {
+      const file = readable[target];
       const loaded = await loadTarget(target);
       const made = await loaded.emit({ model, recipe: recipe.value, sources: texts, own: ownText });
       if (!made.ok) throw new Error(made.problem.message);

@@ -5,7 +5,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { HostTensor } from "../../src/runtime/engine.ts";
 import { reducedModel, reducedRecipe, reducedSpecs } from "../helpers/reduced.ts";
-import { all, parityEngine, parityEngines, reference } from "./engines.ts";
+import { parityEngine, parityEngines, reference } from "./engines.ts";
 import { problemOf, steps } from "./problem.ts";
 import { distance, outcomeOn, type Distance, type Outcome } from "./run.ts";
 
@@ -14,11 +14,7 @@ afterAll(() => {
   console.info(`largest distances from the float64 interpreter, ${steps} steps:\n${found.join("\n")}`);
 });
 
-/** At reduced size these are the network of lipsformer-swin or lipsformer-swin-tiny-released, but for a drop rate. */
-const twins = /^lipsformer-swin-((tiny|small|base)|(small|base)-released)$/;
-const entries = reducedSpecs.filter(({ name }) => all || !twins.test(name));
-
-describe.each(entries)("$name", (entry) => {
+describe.each(reducedSpecs)("$name", (entry) => {
   const { name } = entry;
   const model = reducedModel(entry);
   const problem = problemOf(name, model, reducedRecipe(entry, model));
