@@ -1,6 +1,6 @@
 // Builds the command line: TypeScript to dist/, and the data files that the code reads beside itself.
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,3 +34,4 @@ for (const path of [
   cpSync(join(root, path), join(root, "dist", path));
 }
 chmodSync(join(root, "dist", "src", "cli", "main.js"), 0o755);
+writeFileSync(join(root, "dist", "compiled"), "");

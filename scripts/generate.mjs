@@ -3,10 +3,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { generate } from "../dist/src/cli/generate.js";
+import "../bin/compiled.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 process.chdir(root);
+const { generate } = await import("../dist/src/cli/generate.js");
 let differences = 0;
 for (const [path, text] of await generate()) {
   if (process.argv.includes("--check")) {
