@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from blas import loaded_blas
+
 
 def peak_memory():
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -222,16 +224,6 @@ def read_safetensors(path):
     for entry in entries:
         start, end = entry["data_offsets"]
         yield torch.frombuffer(body[start:end], dtype=torch.float32).reshape(entry["shape"])
-
-
-def loaded_blas():
-    """The matrix library in use: what is mapped into this process, or what torch was built with."""
-    with open("/proc/self/maps", encoding="utf-8") as maps:
-        mapped = maps.read().lower()
-    if torch.backends.mkl.is_available():
-        return "MKL"
-    known = [name for name in ("openblas", "blis") if name in mapped]
-    return known[0] if known else "reference BLAS" if "libblas" in mapped else "built-in"
 
 
 def main():

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from blas import loaded_blas
+
 
 class Attention(nn.Module):
     def __init__(self, channels, heads, tau=10.0, eps=1e-2):
@@ -58,16 +60,6 @@ class Vit(nn.Module):
     def forward(self, image):
         x = self.embed(image).flatten(2).transpose(1, 2) + self.position
         return self.head(self.norm(self.blocks(x)).mean(1))
-
-
-def loaded_blas():
-    """The matrix library in use: what is mapped into this process, or what torch was built with."""
-    with open("/proc/self/maps", encoding="utf-8") as maps:
-        mapped = maps.read().lower()
-    if torch.backends.mkl.is_available():
-        return "MKL"
-    known = [name for name in ("openblas", "blis") if name in mapped]
-    return known[0] if known else "reference BLAS" if "libblas" in mapped else "built-in"
 
 
 def main():
