@@ -5,7 +5,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { HostTensor } from "../../src/runtime/engine.ts";
 import { reducedModel, reducedRecipe, reducedSpecs } from "../helpers/reduced.ts";
-import { parityEngine, parityEngines, reference } from "./engines.ts";
+import { all, parityEngine, parityEngines, reference } from "./engines.ts";
 import { problemOf, steps } from "./problem.ts";
 import { distance, outcomeOn, type Distance, type Outcome } from "./run.ts";
 
@@ -22,7 +22,9 @@ describe.each(reducedSpecs)("$name", (entry) => {
   const exactly = (): Promise<Outcome> =>
     (exact ??= reference().then((engine) => outcomeOn(engine, problem)));
 
-  test.each(parityEngines)("on %s", async (engineName) => {
+  // Software Vulkan compiles a shader for every kind of call: half a minute and more for a spec.
+  const timeout = all ? 600_000 : 60_000;
+  test.each(parityEngines)("on %s", { timeout }, async (engineName) => {
     const engine = await parityEngine(engineName);
     if ("absent" in engine) {
       found.push(`${name.padEnd(30)} ${engineName.padEnd(16)} skipped: ${engine.absent}`);
