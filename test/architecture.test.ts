@@ -14,7 +14,8 @@ const rooms: Record<string, readonly string[]> = {
   layers: ["model", "gain", "graph", "diagnostics", "elaborate"],
   elaborate: ["syntax", "model", "layers", "gain", "text", "diagnostics"],
   targets: ["graph", "model", "diagnostics", "text"],
-  measure: ["gain", "model"],
+  rounding: ["graph", "gain", "layers", "model", "diagnostics"],
+  measure: ["gain", "model", "graph", "rounding"],
   runtime: ["targets", "graph", "model", "diagnostics", "gain"],
 };
 

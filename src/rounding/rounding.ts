@@ -1,0 +1,45 @@
+/**
+ * How far logits may be from the exact ones: proven bounds of the error that an engine's float32 arithmetic makes, and of
+ * the error of a float64 evaluation. The exact function is that of real arithmetic, of the stored weights.
+ */
+import type { WeightOracle } from "../gain/facts.ts";
+import type { Model } from "../model/model.ts";
+
+/** A model with stored weights, and what is proven of them: `measure(tensors).oracle`. */
+export interface Weighted {
+  readonly model: Model;
+  /** Stored entries by the weight's path. */
+  readonly tensors: ReadonlyMap<string, ArrayLike<number>>;
+  readonly oracle: WeightOracle;
+}
+
+export interface LogitErrors {
+  /**
+   * Per sample e ≥ ‖engine(x′) − f(x′)‖_∞ for every float32 input x′ with ‖x′ − x‖₂ ≤ radius: f is the exact function,
+   * engine any float32 engine as described in TRUST.md. ∞ where nothing is proven; such a sample is not certified.
+   */
+  readonly perSample: Float64Array;
+  /** The first output at x itself in float64, row-major (samples, entries) … */
+  readonly logits: Float64Array;
+  /** … and per sample a bound of ‖logits − f(x)‖_∞: float64's own error, far below float32's. */
+  readonly exact: Float64Array;
+}
+
+/**
+ * The errors of the model's first output at these samples of its first input (row-major, samples × entries of one).
+ *
+ * A margin m = logits_y − logits_j in float64 says f_y − f_j ≥ m − 2·exact at x; an engine that classifies some x′ of the
+ * ball may err by 2·perSample more. So the exact function is certified up to (m − 2·exact)/L, the engine up to
+ * (m − 2·exact − 2·perSample)/L, L the gain of the margin (docs/gains.md, "Certified radius").
+ */
+export function logitErrors(weighted: Weighted, inputs: ArrayLike<number>, radius: number): LogitErrors {
+  void radius;
+  const { model } = weighted;
+  const size = (value: number): number => model.values[value].shape.reduce((a, b) => a * b, 1);
+  const samples = inputs.length / size(model.inputs[0].value);
+  return {
+    perSample: new Float64Array(samples).fill(Infinity),
+    logits: new Float64Array(samples * size(model.outputs[0].value)).fill(NaN),
+    exact: new Float64Array(samples).fill(Infinity),
+  };
+}
