@@ -165,7 +165,9 @@ export class LayerCall extends Reader implements Call {
     if (!main.has(role)) return { kind: "ones" };
     const own = this.layer.args.get("init");
     if (own?.value.kind === "option") return initOf(this.frame, own.value);
-    return policyOf(this.frame.instance, "init") ?? { kind: "xavier" };
+    // Retraction needs a start that isn't far from orthogonal.
+    const start = this.constraintOf(role)?.kind === "orthogonal" ? "orthogonal" : "xavier";
+    return policyOf(this.frame.instance, "init") ?? { kind: start };
   }
 
   private constraintOf(role: Weight["role"]): Constraint | null {

@@ -6,7 +6,7 @@ import { materialise, sameShape } from "./primitives/arrays.ts";
 import { primitives } from "./primitives/registry.ts";
 
 export interface DifferentiationOptions {
-  /** Tensors taken as constants: no gradient flows into or through them. */
+  /** Tensors taken as constants beside the builder's `fixed` ones: no gradient flows into or through them. */
   readonly stop?: readonly Tensor[];
 }
 
@@ -30,7 +30,7 @@ export function vjp(
   options: DifferentiationOptions = {},
 ): Tensor[] {
   const count = builder.nodes.length;
-  const reaches = reachedFrom(builder.nodes, wrt, options.stop ?? []);
+  const reaches = reachedFrom(builder.nodes, wrt, [...builder.fixedNodes, ...(options.stop ?? [])]);
   const parts = new Map<number, Tensor[]>();
   const origin = builder.origin;
   const accumulate = (id: number, grad: Tensor) => {

@@ -16,6 +16,8 @@ export class Builder {
   readonly nodes: GraphNode[] = [];
   /** Given to every node made from now on. */
   origin = "";
+  /** See `fixed`. */
+  readonly fixedNodes: Tensor[] = [];
   private readonly known = new Map<string, number>();
   private readonly arrays = new Map<object, number>();
 
@@ -86,6 +88,12 @@ export class Builder {
     let identity = this.arrays.get(data);
     if (identity === undefined) this.arrays.set(data, (identity = this.arrays.size));
     return identity;
+  }
+
+  /** Taken as a constant by autodiff from now on, wherever it is used: for what cancels, or is no part of the gradient. */
+  fixed(x: Tensor): Tensor {
+    this.fixedNodes.push(x);
+    return x;
   }
 
   private lift(x: Tensor | number): Tensor {

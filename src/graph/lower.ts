@@ -5,7 +5,7 @@ import type { LowerContext } from "../layers/layer.ts";
 import { layers } from "../layers/registry.ts";
 import type { Coefficient, Model, Node, Shape, ValueId } from "../model/model.ts";
 import type { Builder, Tensor } from "./builder.ts";
-import { effectiveWeight } from "./constraints.ts";
+import { effectiveWeight } from "./constraints/registry.ts";
 import { sameShape } from "./primitives/arrays.ts";
 
 export interface LowerOptions {

@@ -6,6 +6,7 @@ import { mixes } from "../model/recipe.ts";
 import { gradients } from "./autodiff.ts";
 import { averaged } from "./average.ts";
 import { Builder, type Tensor } from "./builder.ts";
+import { retracted } from "./constraints/registry.ts";
 import type { Graph } from "./graph.ts";
 import { classificationLoss, countCorrect, type Labels } from "./loss.ts";
 import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
@@ -90,7 +91,7 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
       step,
       weightDecay: recipes[i].weightDecay,
     });
-    const after = project(builder, weight, next.param);
+    const after = project(builder, weight, retracted(builder, weight, next.param));
     outputs.push({ name: `param/${weight.path}`, tensor: after });
     slotsOf(weight).forEach((slot, s) =>
       outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }),

@@ -303,10 +303,10 @@ describe("training graph", () => {
     });
     expect(unknown.ok ? "" : unknown.problem.message).toContain("Nonsense");
     const weights = tinyWeights.map((w): Weight =>
-      w.role === "matrix" ? { ...w, constraint: { kind: "orthogonal" } } : w,
+      w.role === "matrix" ? { ...w, constraint: { kind: "spectral", bound: 1 } } : w,
     );
     const built = buildTrainingGraph(tinyModel(weights), tinyRecipe());
-    expect(built.ok ? "" : built.problem.message).toContain("orthogonal");
+    expect(built.ok ? "" : built.problem.message).toContain("spectral");
   });
 });
 

@@ -4,7 +4,7 @@ import { marginBetween } from "../../src/gain/claims.ts";
 import { entry, norms } from "../../src/gain/gain.ts";
 import type { Range } from "../../src/gain/facts.ts";
 import { Builder } from "../../src/graph/builder.ts";
-import { effectiveWeight } from "../../src/graph/constraints.ts";
+import { effectiveWeight } from "../../src/graph/constraints/registry.ts";
 import { initialWeight } from "../../src/graph/initialise.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";

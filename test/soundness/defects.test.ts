@@ -9,7 +9,7 @@ import { entry } from "../../src/gain/gain.ts";
 import { gramIteration, spectralNormUpper } from "../../src/gain/spectral.ts";
 import { unknown, weightFacts } from "../../src/gain/weights.ts";
 import { Builder } from "../../src/graph/builder.ts";
-import { effectiveWeight } from "../../src/graph/constraints.ts";
+import { effectiveWeight } from "../../src/graph/constraints/registry.ts";
 import { initialWeight } from "../../src/graph/initialise.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import { layers } from "../../src/layers/registry.ts";

@@ -1,0 +1,207 @@
+/** Every constraint's fact, attacked with random and nasty free matrices; its gradient; what training does with it. */
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { Builder } from "../../src/graph/builder.ts";
+import { retracted, effectiveWeight } from "../../src/graph/constraints/registry.ts";
+import { initialise } from "../../src/graph/initialise.ts";
+import { array64, interpret } from "../../src/graph/interpret.ts";
+import { orthonormalColumns } from "../../src/graph/orthonormal.ts";
+import type { Array64 } from "../../src/graph/primitives/primitive.ts";
+import { buildTrainingGraph } from "../../src/graph/training.ts";
+import type { Constraint, Weight } from "../../src/model/model.ts";
+import { gradientError, randomArray } from "./random-graph.ts";
+import { channels, tinyModel, tinyRecipe, tinyWeights, tokens } from "./tiny-model.ts";
+import { singularValues } from "../helpers/singular.ts";
+
+const span = { file: "test", start: 0, end: 0 };
+const weightOf = (
+  shape: readonly number[],
+  constraint: Constraint,
+  role: Weight["role"] = "matrix",
+): Weight => ({
+  path: "w",
+  shape,
+  role,
+  init: { kind: "zeros" },
+  constraint,
+  range: null,
+  span,
+});
+
+type Use = (
+  builder: Builder,
+  weight: Weight,
+  free: ReturnType<Builder["input"]>,
+) => ReturnType<Builder["input"]>;
+const effective: Use = (builder, weight, free) => {
+  const made = effectiveWeight(builder, weight, free);
+  if (!made.ok) throw new Error(made.problem.message);
+  return made.value;
+};
+
+function run(use: Use, weight: Weight, free: ArrayLike<number>): Float64Array {
+  const builder = new Builder();
+  const tensor = use(builder, weight, builder.input("w", weight.shape));
+  const graph = builder.graph("g", [{ name: "out", tensor }]);
+  return interpret(graph, { w: array64(weight.shape, free) }).out.data;
+}
+
+/** Largest singular value of (out, everything else). */
+function norm(shape: readonly number[], entries: Float64Array): number {
+  const rows = shape[0];
+  return singularValues(entries, rows, entries.length / rows)[0] ?? 0;
+}
+
+/** Free matrices that constraints must survive. */
+function nasty(rows: number, columns: number): Record<string, Float64Array> {
+  const size = rows * columns;
+  const from = (entry: (i: number, j: number) => number) =>
+    Float64Array.from({ length: size }, (_, k) => entry(Math.floor(k / columns), k % columns));
+  const noise = randomArray([rows, columns], 7).data;
+  return {
+    zero: from(() => 0),
+    "all equal": from(() => 0.3),
+    "rank one": from((i, j) => (i + 1) * Math.cos(j)),
+    "zero sums": from((i, j) => ((i + j) % 2 === 0 ? 1 : -1)),
+    "one entry": from((i, j) => (i === 0 && j === 0 ? 5 : 0)),
+    "one row": from((i) => (i === 0 ? 2 : 0)),
+    "one column": from((_, j) => (j === 0 ? 2 : 0)),
+    identity: from((i, j) => (i === j ? 1 : 0)),
+    "√3 times identity": from((i, j) => (i === j ? Math.sqrt(3) : 0)),
+    "2 times identity": from((i, j) => (i === j ? 2 : 0)),
+    "scales apart": from((i, j) => (i === j ? 10 ** (3 * i - 6) : 0)),
+    random: Float64Array.from(noise),
+    "1e-38": from((i, j) => 1e-38 * noise[i * columns + j]),
+    "1e-30": from((i, j) => 1e-30 * noise[i * columns + j]),
+    "1e30": from((i, j) => 1e30 * noise[i * columns + j]),
+    "3e38": from(() => 3e38),
+    "1e30 and 1e-30": from((i, j) => ((i + j) % 2 === 0 ? 1e30 : 1e-30)),
+  };
+}
+
+const shapes = [
+  [1, 1],
+  [1, 6],
+  [6, 1],
+  [5, 5],
+  [4, 9],
+  [9, 4],
+] as const;
+
+const bounded: readonly (readonly [string, Constraint, number])[] = [
+  ["orthogonal", { kind: "orthogonal" }, 1],
+  ["aol", { kind: "aol" }, 1],
+  ["frobenius(0.5)", { kind: "frobenius", bound: 0.5 }, 0.5],
+];
+
+describe.each(bounded)("%s: ‖W‖₂ ≤ its bound", (_, constraint, bound) => {
+  it("nasty free matrices", () => {
+    for (const [rows, columns] of shapes) {
+      const weight = weightOf([rows, columns], constraint);
+      for (const [name, free] of Object.entries(nasty(rows, columns))) {
+        const w = run(effective, weight, free);
+        expect(w.every(Number.isFinite), `${name} ${rows}×${columns}`).toBe(true);
+        expect(norm(weight.shape, w), `${name} ${rows}×${columns}`).toBeLessThanOrEqual(bound * (1 + 1e-12));
+      }
+    }
+  });
+  it("random ones of any scale", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer(),
+        fc.double({ min: -6, max: 6, noNaN: true }),
+        (rows, columns, seed, exponent) => {
+          const free = randomArray([rows, columns], seed).data.map((x) => x * 10 ** exponent);
+          const w = run(effective, weightOf([rows, columns], constraint), free);
+          expect(norm([rows, columns], w)).toBeLessThanOrEqual(bound * (1 + 1e-12));
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+});
+
+describe("orthogonal", () => {
+  const constraint: Constraint = { kind: "orthogonal" };
+  it("leaves orthogonal matrices, wide and tall, as they are", () => {
+    for (const [rows, columns] of shapes) {
+      const count = Math.min(rows, columns);
+      const length = Math.max(rows, columns);
+      const vectors = orthonormalColumns(
+        Float64Array.from(randomArray([count, length], 3).data),
+        count,
+        length,
+      );
+      const free = rows <= columns ? vectors : transposed(vectors, count, length);
+      const w = run(effective, weightOf([rows, columns], constraint), free);
+      w.forEach((x, i) => expect(x).toBeCloseTo(free[i], 12));
+    }
+  });
+  it("retraction reaches the polar factor: singular values of 0.8 to 1.2 come within 1 %", () => {
+    const weight = weightOf([4, 4], constraint);
+    const free = Float64Array.from({ length: 16 }, (_, k) => (k % 5 === 0 ? [0.8, 0.95, 1.1, 1.2][k / 5] : 0));
+    const w = run(retracted, weight, free);
+    for (const s of singularValues(w, 4, 4)) expect(Math.abs(s - 1)).toBeLessThan(1e-2);
+  });
+  it("kernels count as (out, everything else), and other constraints are not retracted", () => {
+    const weight = weightOf([4, 2, 3, 3], constraint, "kernel");
+    const w = run(retracted, weight, randomArray([4, 2, 3, 3], 5).data);
+    expect(norm(weight.shape, w)).toBeLessThanOrEqual(1 + 1e-12);
+    const free = randomArray([3, 3], 5).data;
+    expect(run(retracted, weightOf([3, 3], { kind: "aol" }), free)).toEqual(free);
+  });
+});
+
+const smooth: readonly (readonly [string, Constraint])[] = bounded.map(([name, c]) => [name, c]);
+test.each(smooth)("%s: gradients equal central differences", (_, constraint) => {
+  for (const [shape, scale] of [
+    [[4, 3], 0.4],
+    [[3, 4], 0.4],
+    [[3, 3], 5],
+  ] as const) {
+    const free = randomArray(shape, 11);
+    const feeds = {
+      w: array64(
+        shape,
+        free.data.map((x) => x * scale),
+      ),
+    };
+    const error = gradientError(feeds, (b, t) => [effective(b, weightOf(shape, constraint), t.w)]);
+    expect(error, `${shape} × ${scale}`).toBeLessThan(1e-6);
+  }
+});
+
+function transposed(x: Float64Array, rows: number, columns: number): Float64Array {
+  return Float64Array.from(x, (_, k) => x[(k % rows) * columns + Math.floor(k / rows)]);
+}
+
+it("training retracts an orthogonal weight after each step, whatever the optimiser's step was", () => {
+  const orthogonal = tinyWeights.map((w): Weight =>
+    w.role === "matrix" ? { ...w, init: { kind: "orthogonal" }, constraint: { kind: "orthogonal" } } : w,
+  );
+  const model = tinyModel(orthogonal);
+  const optimizer = { name: "sgd", args: { lr: 0.3, momentum: 0, weight_decay: 0 } };
+  const built = buildTrainingGraph(model, tinyRecipe({ optimizer }));
+  if (!built.ok) throw new Error(built.problem.message);
+  const feeds: Record<string, Array64> = {
+    "data/x": randomArray([6, tokens, channels], 1, -3, 3),
+    labels: array64([6], [0, 1, 2, 0, 1, 2]),
+    "scalar/lr": array64([], 0.3),
+    "scalar/seed": array64([], 0),
+  };
+  const start = initialise(model, 1);
+  for (const w of orthogonal) feeds[`param/${w.path}`] = array64(w.shape, start.get(w.path) as Float32Array);
+  for (let step = 1; step <= 8; step++) {
+    const out = interpret(built.value, { ...feeds, "scalar/step": array64([], step) });
+    expect(out["metric/grad_norm"].data[0]).toBeGreaterThan(1e-3);
+    for (const w of orthogonal) {
+      const stored = out[`param/${w.path}`];
+      if (w.role === "matrix")
+        for (const s of singularValues(stored.data, w.shape[0], w.shape[1]))
+          expect(Math.abs(s - 1)).toBeLessThan(2e-3);
+      feeds[`param/${w.path}`] = stored;
+    }
+  }
+});
