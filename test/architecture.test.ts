@@ -13,6 +13,7 @@ const rooms: Record<string, readonly string[]> = {
   graph: ["model", "text", "diagnostics", "layers", "gain"],
   layers: ["model", "gain", "graph", "diagnostics", "elaborate"],
   elaborate: ["syntax", "model", "layers", "gain", "text", "diagnostics"],
+  solve: ["elaborate", "gain", "model", "diagnostics"],
   targets: ["graph", "model", "diagnostics", "text"],
   rounding: ["graph", "gain", "layers", "model", "diagnostics"],
   measure: ["gain", "model", "graph", "rounding"],
@@ -55,6 +56,7 @@ it("the compiler proper has no door to files, clock or network but the host", ()
     "graph",
     "layers",
     "elaborate",
+    "solve",
     "targets",
   ];
   const strays = files

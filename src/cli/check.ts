@@ -2,6 +2,8 @@
 import { Diagnostics, diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { elaborateFile } from "../elaborate/elaborate.ts";
 import type { Host } from "../host.ts";
+import { isUnsolved } from "../model/model.ts";
+import { solveModel } from "../solve/solve.ts";
 import type { SourceFile } from "../text/source.ts";
 import { nodeHost } from "./host-node.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
@@ -37,7 +39,8 @@ export function checkFiles(host: Host, files: readonly string[], set: Record<str
     for (const [name, source] of elaborated.sources) sources.set(name, source);
     if (elaborated.models.length === 0 && !diagnostics.hasErrors) withoutModels.push(file);
     for (const model of elaborated.models) {
-      const report = collect(model);
+      const solved = isUnsolved(model) ? solveModel(host, file, set, model) : null;
+      const report = collect(solved?.kind === "found" ? solved.model : model, solved);
       diagnose(report, sources, diagnostics);
       reports.push(report);
     }

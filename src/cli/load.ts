@@ -2,8 +2,10 @@
 import { Diagnostics, diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { elaborateFile } from "../elaborate/elaborate.ts";
 import type { Host } from "../host.ts";
-import type { Model } from "../model/model.ts";
+import { isUnsolved, type Model } from "../model/model.ts";
+import { solveModel } from "../solve/solve.ts";
 import type { SourceFile } from "../text/source.ts";
+import { tellUnsolved } from "./report/solved.ts";
 
 export interface Loaded {
   /** null after errors. */
@@ -14,6 +16,7 @@ export interface Loaded {
 
 /**
  * Elaborates `file` and picks the model `wanted`; without a name the only one, or the only one with a `train` section.
+ * Where the model leaves a number to its claims, that number is found first.
  * Errors of other models in the file don't matter here: a claim that fails is `check`'s business, not `train`'s.
  */
 export function loadModel(
@@ -25,16 +28,11 @@ export function loadModel(
   const diagnostics = new Diagnostics();
   const { models, sources } = elaborateFile(host, file, diagnostics, { set });
   const model = diagnostics.hasErrors ? null : pick(models, file, wanted, diagnostics);
-  if (model?.solve) {
-    const { low, high, span } = model.solve;
-    diagnostics.report("solve-not-available", span, {
-      model: model.name,
-      low: String(low),
-      high: String(high),
-    });
-    return { model: null, diagnostics: diagnostics.all, sources };
-  }
-  return { model, diagnostics: diagnostics.all, sources };
+  if (!model || !isUnsolved(model)) return { model, diagnostics: diagnostics.all, sources };
+  const solved = solveModel(host, file, set, model);
+  if (solved.kind === "found") return { model: solved.model, diagnostics: diagnostics.all, sources };
+  tellUnsolved(solved, model, sources, diagnostics);
+  return { model: null, diagnostics: diagnostics.all, sources };
 }
 
 function pick(

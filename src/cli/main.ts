@@ -57,6 +57,18 @@ program
     },
   );
 
+program
+  .command("solve")
+  .description("the number that a spec leaves to its claims with `solve(in: [low, high])`")
+  .argument("<file>", "a spec (.lips)")
+  .option("--write", "puts the number into the file, in place of the call")
+  .addOption(set())
+  .option("--no-color", "plain text")
+  .action(async (file: string, flags: { write?: boolean; set: Record<string, string>; color: boolean }) => {
+    const { runSolve } = await import("./solve.ts");
+    process.exitCode = await runSolve({ ...flags, file, write: flags.write === true });
+  });
+
 addRunCommands(program, set);
 addProofCommands(program, set);
 

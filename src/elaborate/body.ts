@@ -161,6 +161,7 @@ function runLet(frame: Frame, statement: Let): void {
   const expected = type ? typeWritten(frame, type) : null;
   const value = evaluate(frame, statement.value, expected ?? undefined);
   if (pattern.kind === "list") return bindList(frame, pattern.names, value, pattern.span);
+  nameUnknown(frame, statement.value.span, pattern.name.text);
   const checked = checkAnnotation(frame, statement, expected, value);
   if (!mayDeclare(frame, pattern.name)) {
     // The name stands for nothing rather than for its old value: no errors that follow from this one.
@@ -171,6 +172,13 @@ function runLet(frame: Frame, statement: Let): void {
   const { text, span } = pattern.name;
   const binding = declare(frame.scope, text, held(frame, checked, text, span), span, "let");
   if (expected) binding.type = expected;
+}
+
+/** `let scale = solve(…)`: the unknown is called `scale` in what is printed of it. */
+export function nameUnknown(frame: Frame, at: Span, name: string): void {
+  const { model } = frame;
+  if (model?.solve && model.solve.span.file === at.file && model.solve.span.start === at.start)
+    model.solve = { ...model.solve, name };
 }
 
 function checkAnnotation(frame: Frame, statement: Let, expected: TypeRef | null, value: Val): Val {

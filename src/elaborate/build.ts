@@ -8,6 +8,7 @@ import type {
   ModelOutput,
   Node,
   Shape,
+  Solve,
   Value,
   ValueId,
   Weight,
@@ -15,13 +16,6 @@ import type {
 } from "../model/model.ts";
 import type { Span } from "../text/source.ts";
 import type { SharedStore } from "./values.ts";
-
-/** `solve(in: [low, high])`, where the model has one. */
-export interface Unknown {
-  readonly low: number;
-  readonly high: number;
-  readonly span: Span;
-}
 
 /** An application of a `shared` layer that is running: weights come from its store, in order. */
 export interface Sharing {
@@ -50,7 +44,8 @@ export class ModelBuilder {
   readonly taps: { name: string; value: ValueId }[] = [];
   /** Paths of nodes that are taken. */
   readonly paths = new Set<string>();
-  solve: Unknown | null = null;
+  /** `solve(in: [low, high])`, where the model has one. */
+  solve: Solve | null = null;
   /** Where nodes go: the model's own list, or that of a step that is being made. */
   private list: Node[] = [];
   private readonly weightPaths = new Set<string>();

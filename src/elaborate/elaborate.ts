@@ -8,6 +8,7 @@ import type { SourceFile } from "../text/source.ts";
 import { constantValue, fileFrame } from "./constants.ts";
 import { loadFile, type LoadedFile } from "./files.ts";
 import { ancestry, elaborateModel, recipesOf } from "./models.ts";
+import type { Rational } from "./rational.ts";
 import { Run } from "./run.ts";
 import { trainKeys, type Override } from "./train.ts";
 import { nearest } from "./words.ts";
@@ -15,6 +16,10 @@ import { nearest } from "./words.ts";
 export interface ElaborateOptions {
   /** `classes` → `10` for a parameter of the models, `train.epochs` → `5` for an entry of their runs. */
   readonly set?: Readonly<Record<string, string>>;
+  /** One model of the file and no other. */
+  readonly only?: string;
+  /** The number that `solve(…)` stands for; left out: the lower end of its interval. */
+  readonly unknown?: Rational;
 }
 
 export interface Elaborated {
@@ -34,7 +39,7 @@ export function elaborateFile(
   diagnostics: Diagnostics,
   options: ElaborateOptions = {},
 ): Elaborated {
-  const run = new Run(host, diagnostics);
+  const run = new Run(host, diagnostics, options.unknown ?? null);
   const text = host.readText(path);
   if (text === undefined) {
     const why = host.whyUnreadable?.(path) ?? null;
@@ -62,6 +67,7 @@ export function elaborateFile(
   const models: Model[] = [];
   for (const item of items) {
     if (file.names.get(item.name.text)?.kind !== "model") continue;
+    if (options.only !== undefined && options.only !== item.name.text) continue;
     const trains = file.trains.filter((t) => t.model.text === item.name.text);
     const given = new Set([
       ...overrides.parameters.keys(),

@@ -5,7 +5,7 @@ import { evaluate } from "./expression.ts";
 import { report, textOf, type Frame } from "./frame.ts";
 import * as n from "./numbers.ts";
 import type { Interval } from "./numbers.ts";
-import { compare, numberDown, numberUp, toNumber, type Rational } from "./rational.ts";
+import { compare, exactText, toNumber, type Rational } from "./rational.ts";
 import { limits } from "./run.ts";
 import { coerce } from "./types.ts";
 import {
@@ -295,7 +295,7 @@ function shared(frame: Frame, args: readonly Arg[], span: Span): Val {
   return unknown;
 }
 
-/** The one unknown number of a model. It elaborates as the lower end of its interval; claims are open until it is solved. */
+/** The one unknown number of a model. It elaborates as the number on trial, else as the lower end of its interval. */
 function solve(frame: Frame, args: readonly Arg[], span: Span): Val {
   const found = named(frame, "solve", args, ["in"]);
   const at = found?.get("in");
@@ -324,6 +324,8 @@ function solve(frame: Frame, args: readonly Arg[], span: Span): Val {
     report(frame, "two-unknowns", span, {}, { related: [{ span: before.span, message: "the first one" }] });
     return unknown;
   }
-  model.solve = { low: numberDown(interval.low), high: numberUp(interval.high), span };
-  return numberVal(n.exact(interval.low));
+  const tried = frame.run.unknown;
+  const [low, high] = [exactText(interval.low), exactText(interval.high)];
+  model.solve = { name: before?.name ?? null, low, high, value: tried && exactText(tried), span };
+  return numberVal(n.exact(tried ?? interval.low));
 }

@@ -3,7 +3,7 @@ import type { Model } from "../model/model.ts";
 import type { Arg, Expr, ModelItem, Train } from "../syntax/ast.ts";
 import type { Span } from "../text/source.ts";
 import { bindArguments } from "./arguments.ts";
-import { runBody } from "./body.ts";
+import { nameUnknown, runBody } from "./body.ts";
 import { ModelBuilder } from "./build.ts";
 import { checkClaims } from "./claims.ts";
 import { fileFrame } from "./constants.ts";
@@ -148,6 +148,7 @@ function instantiate(
         type: type ? showType(type) : "",
       });
     }
+    if (given) nameUnknown(inside, given.span, param.name);
     declare(inside.scope, param.name, given?.value ?? unknown, item.params[i].name.span, "parameter");
   }
   for (const binding of inside.scope.names.values()) if (binding.value.kind === "unknown") return null;

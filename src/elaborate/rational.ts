@@ -149,6 +149,21 @@ export function show(a: Rational): string {
   return a.d > 1n && fraction.length <= 24 ? fraction : approximate(a);
 }
 
+/** The whole number as text: a short decimal where that says it all, else a fraction. */
+export function exactText(a: Rational): string {
+  const shown = show(a);
+  return shown.includes("…") ? `${a.n}/${a.d}` : shown;
+}
+
+/** What `exactText` wrote; also any decimal with a sign. null for other text. */
+export function readExact(text: string): Rational | null {
+  const negative = text.startsWith("-");
+  const [above, below = "1"] = (negative ? text.slice(1) : text).split("/");
+  const [n, d] = [parseRational(above), parseRational(below)];
+  const value = n && d && divide(n, d);
+  return value && (negative ? negate(value) : value);
+}
+
 /** Six digits, also of what no float64 holds: `1.41421…`, `1.97007…e434`, `1e400`. */
 export function approximate(a: Rational): string {
   if (a.n === 0n) return "0";

@@ -4,6 +4,7 @@ import type { DiagnosticName, ParamsOf } from "../diagnostics/table.ts";
 import type { Host } from "../host.ts";
 import type { SourceFile, Span } from "../text/source.ts";
 import type { LoadedFile } from "./files.ts";
+import type { Rational } from "./rational.ts";
 import type { Held } from "./values.ts";
 
 /** Loop rounds and layer applications of one model; list entries and expressions are counted together, more generously. */
@@ -20,6 +21,8 @@ export const limits = {
 export class Run {
   readonly host: Host;
   readonly diagnostics: Diagnostics;
+  /** The number that `solve(…)` stands for on trial; null: its lower end. */
+  readonly unknown: Rational | null;
   readonly files = new Map<string, LoadedFile>();
   readonly sources = new Map<string, SourceFile>();
   /** The model that is being made has an error. */
@@ -35,9 +38,10 @@ export class Run {
   private total = 0;
   private readonly said = new Set<string>();
 
-  constructor(host: Host, diagnostics: Diagnostics) {
+  constructor(host: Host, diagnostics: Diagnostics, unknown: Rational | null = null) {
     this.host = host;
     this.diagnostics = diagnostics;
+    this.unknown = unknown;
   }
 
   /** Each model has the whole budget; a file that used one up is read no further. */

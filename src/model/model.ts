@@ -31,17 +31,27 @@ export interface Model {
   readonly claims: readonly Claim[];
   readonly train: TrainConfig | null;
   readonly span: Span;
-  /**
-   * Where the spec has `solve(in: [low, high])`: one number is unknown. The model then holds the lower end in its
-   * place, so that shapes and parameters can be shown; nothing is proven of it, and it can't be built or run.
-   */
+  /** Where the spec has `solve(in: [low, high])`: one number that the claims choose. */
   readonly solve?: Solve;
 }
 
+/** The unknown number of a model. Numbers are exact, as text: `0.25`, `1/3`. */
 export interface Solve {
-  readonly low: number;
-  readonly high: number;
+  /** Of the `let` or parameter that holds it; null where it stands in an expression. */
+  readonly name: string | null;
+  readonly low: string;
+  readonly high: string;
+  /**
+   * The number that was found, which the model then holds; null before. The model then holds the lower end, so that
+   * shapes and parameters can be shown; nothing is proven of it, and it can't be built or run.
+   */
+  readonly value: string | null;
   readonly span: Span;
+}
+
+/** Whether a model waits for its number. */
+export function isUnsolved(model: Pick<Model, "solve">): boolean {
+  return model.solve !== undefined && model.solve.value === null;
 }
 
 export interface ModelInput {

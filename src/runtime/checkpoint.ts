@@ -22,7 +22,7 @@ export interface Checkpoint {
 }
 
 /** What of a Model is about its text, its training or its claims, and not about the network. */
-const aboutIt = ["span", "calls", "file", "train", "instances", "claims", "taps"];
+const aboutIt = ["span", "calls", "file", "train", "instances", "claims", "taps", "solve"];
 
 /** Identity of a network: SHA-256 of its document. A claim that is added after training leaves the weights its own. */
 export function modelHash(model: Model): string {

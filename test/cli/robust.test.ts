@@ -13,6 +13,7 @@ import { renderSarif } from "../../src/diagnostics/render-sarif.ts";
 import { renderTerminal } from "../../src/diagnostics/render-terminal.ts";
 import { buildInferenceGraph } from "../../src/graph/inference.ts";
 import { buildTrainingGraph } from "../../src/graph/training.ts";
+import { isUnsolved } from "../../src/model/model.ts";
 import { resolveRecipe } from "../../src/runtime/run-config.ts";
 import { corpus, mutated, scrambled, type Source } from "./mutations.ts";
 
@@ -62,7 +63,7 @@ function survive({ name, text }: Source): Checked {
 
 function compile(model: Checked["reports"][number]["model"]): void {
   const large = model.values.some(({ shape }) => shape.reduce((a, b) => a * b, 1) > 1e6);
-  if (model.solve || large || model.nodes.length > smallModel) return;
+  if (isUnsolved(model) || large || model.nodes.length > smallModel) return;
   const recipe = resolveRecipe(model, { epochs: 1, batch: 2, lr: null, seed: null });
   const results = [
     buildInferenceGraph(model, { batch: 2 }),

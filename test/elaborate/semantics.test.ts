@@ -411,7 +411,7 @@ describe("claims", () => {
 describe("solve", () => {
   test("elaborates as the lower end and says so in the model", () => {
     const model = make("let s = solve(in: [1/4, 1]) ; output y = x |> Scale(s) |> Scale(s)");
-    expect(model.solve).toMatchObject({ low: 0.25, high: 1 });
+    expect(model.solve).toMatchObject({ name: "s", low: "0.25", high: "1", value: null });
     expect(nodeOf(model, "Scale").config.by).toEqual({ kind: "constant", value: 0.25 });
   });
 });

@@ -3,7 +3,8 @@ import { Analysis, type AnalysisOptions } from "../../gain/analyze.ts";
 import { byFactor, spineOf, type Cause } from "../../gain/causes.ts";
 import { verdictOf, type Verdict } from "../../gain/claims.ts";
 import { entry, norms, type Reason } from "../../gain/gain.ts";
-import type { Model, Node, Norm, Phase, ValueId } from "../../model/model.ts";
+import { isUnsolved, type Model, type Node, type Norm, type Phase, type ValueId } from "../../model/model.ts";
+import type { Outcome } from "../../solve/solve.ts";
 import { positionAt, type SourceFile, type Span } from "../../text/source.ts";
 import { activationBytes, countMacs, countParameters } from "./figures.ts";
 
@@ -37,14 +38,17 @@ export interface ModelReport {
   readonly matrices: readonly Matrix[];
   readonly verdicts: readonly Verdict[];
   readonly analysisOf: (phase: Phase) => Analysis;
+  /** Where the spec has a `solve(…)`: what was found for it. */
+  readonly solved: Outcome | null;
 }
 
-/** What the spec alone proves. */
-export function collect(model: Model): ModelReport {
+/** What the spec alone proves; of a solved model the claims are checked once more, with the number in its place. */
+export function collect(model: Model, solved: Outcome | null = null): ModelReport {
   const analysisOf = analysesOf(model);
-  if (model.solve) return unsolved(model, analysisOf);
+  if (isUnsolved(model)) return { ...unsolved(model, analysisOf), solved };
   return {
     ...costsOf(model),
+    solved,
     phase: "init",
     phases: ofSpec,
     matrices: ofSpec.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
@@ -59,6 +63,7 @@ export function collectCheckpoint(model: Model, measured: AnalysisOptions): Mode
   const shown: readonly Phase[] = ["checkpoint", "init"];
   return {
     ...costsOf(model),
+    solved: null,
     phase: "checkpoint",
     phases: shown,
     matrices: shown.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
@@ -82,9 +87,9 @@ function analysesOf(model: Model, measured: AnalysisOptions = {}): (phase: Phase
 }
 
 /** A model with an unknown number holds a stand-in for it: nothing is proven of it. */
-function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): ModelReport {
+function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): Omit<ModelReport, "solved"> {
   const why: Reason = {
-    text: "the model holds a number that `solve` has not found yet",
+    text: "the model holds a number that `solve` has not found",
     path: null,
     because: [],
   };

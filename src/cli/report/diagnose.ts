@@ -7,6 +7,7 @@ import { fixesOf, linksOf } from "../../gain/reasons.ts";
 import type { Model, Node, Norm, Phase, ValueId } from "../../model/model.ts";
 import type { Span } from "../../text/source.ts";
 import { lineOf, lineText, placeIn, placesOf, spansOf, type ModelReport, type Sources } from "./collect.ts";
+import { tellUnsolved } from "./solved.ts";
 import { showBound, showFactor, showLimit, showShape } from "./numbers.ts";
 
 /** A chain names at most so many links. */
@@ -14,13 +15,8 @@ const longest = 6;
 
 export function diagnose(report: ModelReport, sources: Sources, diagnostics: Diagnostics): void {
   const { model, verdicts } = report;
-  if (model.solve) {
-    const { low, high, span } = model.solve;
-    diagnostics.report("solve-not-available", span, {
-      model: model.name,
-      low: showLimit(low),
-      high: showLimit(high),
-    });
+  if (report.solved && report.solved.kind !== "found") {
+    tellUnsolved(report.solved, model, sources, diagnostics);
     return;
   }
   const spans = spansOf(model);
@@ -229,8 +225,13 @@ function helpOf(why: Reason): string {
   return fixes.map((fix) => `\`${fix}\``).join(", or ");
 }
 
-/** The three lines with the largest factors. */
-function largestCauses(verdict: Verdict, report: ModelReport, sources: Sources): string[] {
+/** The three lines with the largest factors; `inside`: with what dominates in the branches added there. */
+export function largestCauses(
+  verdict: Verdict,
+  report: Pick<ModelReport, "model" | "analysisOf">,
+  sources: Sources,
+  inside = false,
+): string[] {
   const { claim } = verdict;
   const plain = (norm: Norm | "rms"): Norm => (norm === "rms" ? "token" : norm);
   const normOut = claim.kind === "margin" ? "l2" : plain(claim.normOut);
@@ -244,7 +245,11 @@ function largestCauses(verdict: Verdict, report: ModelReport, sources: Sources):
   return byLine(causes, report.model, sources)
     .filter((row) => row.product > 1)
     .slice(0, 3)
-    .map((row) => `×${showFactor(row.product)}  ${row.rule}, ${row.place}`);
+    .map((row) => {
+      const around =
+        inside && row.inside?.node ? `, around ${row.inside.rule} ×${showFactor(row.inside.factor)}` : "";
+      return `×${showFactor(row.product)}  ${row.rule}, ${row.place}${around}`;
+    });
 }
 
 /** Causes of one place and one rule together: what loops unroll is folded again. */

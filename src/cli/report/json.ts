@@ -1,4 +1,7 @@
 /** `check --format json`: one document, described by check.schema.json. */
+import { exactText } from "../../elaborate/rational.ts";
+import type { Trial } from "../../solve/search.ts";
+import type { Solution, Tried } from "../../solve/solve.ts";
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import { linksOf } from "../../gain/reasons.ts";
 import { norms, type Reason } from "../../gain/gain.ts";
@@ -68,6 +71,7 @@ export function modelOf(report: ModelReport, sources: Sources): object {
         }),
       ),
     ),
+    solved: report.solved?.kind === "found" ? solutionOf(report.solved) : null,
     claims: report.verdicts.map(({ claim, status, upper, why }) => ({
       text: claim.text,
       phase: claim.phase,
@@ -77,6 +81,16 @@ export function modelOf(report: ModelReport, sources: Sources): object {
       reason: why ? reasonText(why, report, sources) : null,
     })),
   };
+}
+
+function solutionOf({ solve, side, at, beyond, tried }: Solution): object {
+  const bound = ({ value, made, excess }: Trial<Tried>) => ({
+    value: exactText(value),
+    upper: made.verdict && Number.isFinite(excess) ? number(made.verdict.upper) : null,
+    claim: made.verdict?.claim.text ?? null,
+  });
+  const { name, value, low, high } = solve;
+  return { name, value, low, high, side, tried, at: bound(at), beyond: beyond && bound(beyond) };
 }
 
 /** JSON has no infinity; NaN is no bound, either. */

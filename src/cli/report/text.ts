@@ -3,7 +3,7 @@ import { spineOf } from "../../gain/causes.ts";
 import type { Verdict } from "../../gain/claims.ts";
 import { norms } from "../../gain/gain.ts";
 import { linksOf } from "../../gain/reasons.ts";
-import type { Domain } from "../../model/model.ts";
+import { isUnsolved, type Domain } from "../../model/model.ts";
 import {
   homeNote,
   homeOf,
@@ -16,6 +16,7 @@ import {
 } from "./collect.ts";
 import { byLine } from "./diagnose.ts";
 import { phaseName, showBound, showBytes, showCount, showFactor, showLarge, showShape } from "./numbers.ts";
+import { solutionLines } from "./solved.ts";
 import { stagesOf } from "./stages.ts";
 import { pageWidth, tabulate, wrap, type Paint } from "./table.ts";
 
@@ -28,7 +29,8 @@ export function textReport(report: ModelReport, sources: Sources, paint: Paint):
     values(report, paint),
     costs(report, paint),
     stages(report, paint),
-    ...gains(report, sources, paint),
+    solutionLines(report, sources, paint),
+    ...(isUnsolved(report.model) ? [] : gains(report, sources, paint)),
     claims(report, sources, paint),
     ...causes(report, sources, paint),
   ];
@@ -180,7 +182,7 @@ export function claims({ verdicts }: ModelReport, sources: Sources, paint: Paint
           : paint("bad", "✗");
     const found =
       worst.status === "open"
-        ? `open: ${worst.claim.phase === "checkpoint" ? "needs a checkpoint" : "holds an unknown number"}`
+        ? `open: ${worst.claim.phase === "checkpoint" ? "needs a checkpoint" : "no number was found"}`
         : Number.isFinite(worst.upper)
           ? `proven ${showBound(worst.upper)}`
           : "no bound";

@@ -6,12 +6,55 @@ export const trainRows = {
     message: () => "A model has at most one unknown number; this is its second `solve`.",
     help: () => "two unknowns have no single answer: fix one of them, or give both the same name",
   },
-  "solve-not-available": {
-    code: "LIPS0503",
+  "no-solution": {
+    code: "LIPS0502",
     severity: "error",
-    message: (p: { model: string; low: string; high: string }) =>
-      `\`${p.model}\` holds an unknown number in [${p.low}, ${p.high}], and solving for it is not available yet.`,
-    help: () => "write a number in place of `solve(…)`; `lipsc check` still shows shapes and parameters",
+    message: (p: {
+      name: string;
+      low: string;
+      high: string;
+      nearest: string;
+      upper: string | null;
+      claim: string;
+      causes: readonly string[];
+    }) =>
+      p.upper === null
+        ? `No ${p.name} in [${p.low}, ${p.high}] meets the claims: \`${p.claim}\` has no bound with any value that was tried.` +
+          p.causes.map((c, i) => `\n  ${i + 1}. ${c}`).join("")
+        : `No ${p.name} in [${p.low}, ${p.high}] meets the claims: even with ${p.nearest} the bound is ${p.upper}, where \`${p.claim}\` is claimed.` +
+          (p.causes.length === 0 ? "" : ` What stays:${p.causes.map((c) => `\n  ${c}`).join("")}`),
+    help: (p: { upper: string | null }) =>
+      p.upper === null
+        ? "the unknown number is not what keeps the bound from being finite"
+        : "a larger limit, a wider interval, or smaller factors in the lines above",
+  },
+  "solve-not-one-sided": {
+    code: "LIPS0504",
+    severity: "error",
+    message: (p: { name: string; low: string; high: string; holds: readonly string[] }) =>
+      `The claims hold for ${p.name} in ${p.holds.join(" and in ")} of [${p.low}, ${p.high}], and not beside: neither the largest nor the smallest value is what they ask for.`,
+    help: () =>
+      "narrow the interval, so that one of its ends meets the claims and they fail on one side only",
+  },
+  "solve-idle": {
+    code: "LIPS0505",
+    severity: "error",
+    message: (p: { name: string; low: string; high: string }) =>
+      `Every ${p.name} in [${p.low}, ${p.high}] meets the claims, and no bound depends on it, so nothing chooses it.`,
+    help: () => "write a number in place of `solve(…)`, or claim a bound that it enters",
+  },
+  "solve-without-claims": {
+    code: "LIPS0506",
+    severity: "error",
+    message: (p: { model: string; name: string }) =>
+      `\`${p.model}\` claims nothing \`at init\` or \`always\`, so nothing chooses ${p.name}.`,
+    help: () => "`certify always: gain(x -> y) <= 10` says what the number must meet",
+  },
+  "nothing-to-solve": {
+    code: "LIPS0507",
+    severity: "error",
+    message: (p: { file: string }) => `No model in ${p.file} holds a \`solve(in: [low, high])\`.`,
+    help: () => "`let alpha = solve(in: [0, 1])`, then use `alpha` where a number is wanted",
   },
   "train-entry": {
     code: "LIPS0510",
