@@ -1,6 +1,7 @@
 /** Declares the commands that build and run models: build, train, eval, predict, quick-start. Each loads its own file. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Provider } from "../targets/onnx/emitter.ts";
+import { defaultAttack, parseAttack, parseEpsilons, type AttackChoice, type Epsilon } from "./eval-flags.ts";
 import { targetNames, type TargetName } from "../targets/targets.ts";
 
 /** Reads a whole number from 1. */
@@ -31,6 +32,18 @@ function positive(text: string): number {
   const x = Number(text);
   if (!(x > 0) || !Number.isFinite(x)) throw new InvalidArgumentError("expected a number above 0.");
   return x;
+}
+
+function epsilons(text: string): Epsilon[] {
+  const found = parseEpsilons(text);
+  if (!found) throw new InvalidArgumentError("expected numbers above 0 such as 36/255,0.5,1.");
+  return found;
+}
+
+function attack(text: string): AttackChoice {
+  const found = parseAttack(text);
+  if (!found) throw new InvalidArgumentError("expected steps=50,restarts=2 (either of them), or none.");
+  return found;
 }
 
 interface EngineFlags {
@@ -182,26 +195,56 @@ export function addRunCommands(program: Command, set: () => Option): void {
   withEngine(
     program
       .command("eval")
-      .description("loss and accuracy of trained weights on the test set")
+      .description(
+        "loss and accuracy of trained weights on the test set; with --certify also attacked and certified",
+      )
       .argument("<run>", "a run's folder, or a spec with --weights")
       .option("--weights <file>", "a .safetensors file")
       .option("--data <path>", "other data than the run's")
+      .option("--certify", "accuracy that is proven to hold within --eps, beside accuracy under attack")
+      .addOption(
+        new Option("--eps <list>", "sizes of perturbations, in the units of the input")
+          .argParser(epsilons)
+          .default(null, "36/255,72/255,108/255,1"),
+      )
+      .addOption(new Option("--norm <norm>", "of the perturbations").choices(["l2", "linf"]).default("l2"))
+      .option("--samples <n>", "a seeded choice of so many (default: all)", count)
+      .option("--seed <n>", "of the choice and of the attack", seed, 0)
+      .addOption(
+        new Option("--attack <how>", "steps=50,restarts=2 or none")
+          .argParser(attack)
+          .default(null, "steps=20,restarts=2"),
+      )
+      .option("--no-color", "plain text")
       .addOption(format()),
-  ).action(
-    async (
-      path: string,
-      flags: EngineFlags & { weights?: string; data?: string; format: "text" | "json" },
-    ) => {
+  ).action(async (path: string, flags: EngineFlags & EvalFlags, command: Command) => {
+    const common = {
+      ...engineOf(flags),
+      path,
+      weights: flags.weights ?? null,
+      data: flags.data ?? null,
+      format: flags.format,
+    };
+    if (flags.certify !== true) {
+      const needless = ["eps", "norm", "samples", "seed", "attack"].find(
+        (name) => command.getOptionValueSource(name) === "cli",
+      );
+      if (needless !== undefined) command.error(`error: --${needless} needs --certify`);
       const { runEval } = await import("./eval.ts");
-      process.exitCode = await runEval({
-        ...engineOf(flags),
-        path,
-        weights: flags.weights ?? null,
-        data: flags.data ?? null,
-        format: flags.format,
-      });
-    },
-  );
+      process.exitCode = await runEval(common);
+      return;
+    }
+    const { runEvalCertified } = await import("./eval-certified.ts");
+    process.exitCode = await runEvalCertified({
+      ...common,
+      color: flags.color,
+      epsilons: flags.eps ?? epsilons("36/255,72/255,108/255,1"),
+      norm: flags.norm,
+      samples: flags.samples ?? null,
+      seed: flags.seed,
+      attack: flags.attack ? flags.attack.attack : defaultAttack,
+    });
+  });
 
   withEngine(
     program
@@ -237,6 +280,19 @@ export function addRunCommands(program: Command, set: () => Option): void {
       const { runQuickStart } = await import("./quick-start.ts");
       process.exitCode = await runQuickStart();
     });
+}
+
+interface EvalFlags {
+  weights?: string;
+  data?: string;
+  format: "text" | "json";
+  color: boolean;
+  certify?: boolean;
+  eps: Epsilon[] | null;
+  norm: "l2" | "linf";
+  samples?: number;
+  seed: number;
+  attack: AttackChoice | null;
 }
 
 interface TrainFlags {

@@ -48,6 +48,8 @@ export interface WeightFacts {
 export interface StoredFacts {
   /** ≥ the distance of any two rows: the margin of a head. */
   readonly rowDistance: number;
+  /** ≥ the distance of the rows a and b of the weight reshaped to (out, everything else): one pair of classes. */
+  rowDistances?(a: number, b: number): number;
   /** ≥ the distance of any two entries of one column: the offsets of one head in a table of positions. */
   readonly columnSpread: number;
   /** Of a convolution's kernel, by its taps. */

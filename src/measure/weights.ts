@@ -106,22 +106,26 @@ class StoredWeight implements WeightFacts {
   }
   readonly stored: StoredFacts = Object.defineProperties({} as StoredFacts, {
     rowDistance: { get: () => this.once("rowDistance", () => this.rowDistance()) },
+    rowDistances: { value: (a: number, b: number) => this.rowDistances(a, b) },
     columnSpread: { get: () => this.once("columnSpread", () => this.columnSpread()) },
     kernel: { get: () => this.kernel() },
   });
 
-  /** ‖w_a − w_b‖₂ over all pairs: differences are rounded once, each by at most u. */
   private rowDistance(): number {
-    const { rows, columns, entries } = this;
     let largest = 0;
+    for (let a = 0; a < this.rows; a++)
+      for (let b = 0; b < a; b++) largest = maxUp(largest, this.rowDistances(a, b));
+    return largest;
+  }
+
+  /** ‖w_a − w_b‖₂: differences are rounded once, each by at most u, so the true norm is at most 1/(1 − u) times larger. */
+  private rowDistances(a: number, b: number): number {
+    const { rows, columns, entries } = this;
+    // A row that isn't there is no row of zeros.
+    if (!(a >= 0 && b >= 0 && a < rows && b < rows)) return Infinity;
     const difference = new Float64Array(columns);
-    for (let a = 0; a < rows; a++) {
-      for (let b = 0; b < a; b++) {
-        for (let j = 0; j < columns; j++) difference[j] = entries[a * columns + j] - entries[b * columns + j];
-        largest = maxUp(largest, twoNorm(difference, 0, columns));
-      }
-    }
-    return mulUp(largest, 1 + 2 ** -51);
+    for (let j = 0; j < columns; j++) difference[j] = entries[a * columns + j] - entries[b * columns + j];
+    return mulUp(twoNorm(difference, 0, columns), 1 + 2 ** -51);
   }
 
   private columnSpread(): number {

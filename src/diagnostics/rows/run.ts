@@ -227,6 +227,29 @@ export const runRows = {
     help: () =>
       "the proof is wrong, so trust no bound of this model; please report the spec, the weights file and the seed",
   },
+  "certificate-broken": {
+    code: "LIPS0721",
+    severity: "error",
+    message: (p: {
+      sample: number;
+      label: number;
+      predicted: number | null;
+      radius: string;
+      distance: string;
+      file: string;
+    }) =>
+      `SOUNDNESS BUG OF LIPSC: sample ${p.sample} is certified as class ${p.label} within ${p.radius}, but a point of the ` +
+      `domain at a distance of ${p.distance} is classified as ${p.predicted ?? "nothing: its logits are not finite"} (both points: ${p.file}).`,
+    help: () =>
+      "the proof is wrong, so trust no certificate of this model; please report the spec, the weights and that file",
+  },
+  "radius-unproven": {
+    code: "LIPS0722",
+    severity: "error",
+    message: (p: { input: string; output: string; reason: string }) =>
+      `No sample can be certified: nothing bounds the gain from \`${p.input}\` to \`${p.output}\`. ${p.reason}`,
+    help: () => "`lipsc certify` shows where the bound is lost, and what to change",
+  },
   "not-executable": {
     code: "LIPS0710",
     severity: "error",

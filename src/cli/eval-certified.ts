@@ -1,0 +1,154 @@
+/**
+ * `lipsc eval RUN --certify --eps …`: clean, attacked and certified accuracy of trained weights, in the units of the
+ * declared input. The gain is proven from the bytes on disk (phase `checkpoint`); a certified sample that the attack
+ * breaks is a soundness bug of lipsc: exit code 1, both points saved.
+ */
+import { join } from "node:path";
+import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { Analysis } from "../gain/analyze.ts";
+import { pairGains, type PairGains } from "../gain/pairs.ts";
+import { measure } from "../measure/measure.ts";
+import type { AttackOptions } from "../runtime/certified/attack.ts";
+import {
+  evaluateCertified,
+  type CertifiedEvaluation,
+  type Epsilon,
+  type Violation,
+} from "../runtime/certified/evaluate.ts";
+import { outOfOrder, summarise } from "../runtime/certified/summary.ts";
+import { openData } from "../runtime/data/open.ts";
+import type { Samples } from "../runtime/data/samples.ts";
+import { isFolder, readBytes, writeWhole } from "../runtime/files.ts";
+import { writeSafetensors } from "../runtime/safetensors.ts";
+import { sha256 } from "./certify.ts";
+import { listing } from "./listing.ts";
+import { printDiagnostics, wantsColor } from "./print.ts";
+import type { CertifiedReport } from "./report/eval-certified.ts";
+import { sampleProgress } from "./sample-progress.ts";
+import { painter } from "./report/table.ts";
+import { openTrained, type Trained, type TrainedOptions } from "./trained.ts";
+
+export interface EvalCertifiedOptions extends TrainedOptions {
+  readonly data: string | null;
+  readonly format: "text" | "json";
+  readonly color: boolean;
+  /** Rising. */
+  readonly epsilons: readonly Epsilon[];
+  readonly norm: "l2" | "linf";
+  /** How many samples, a seeded choice; null: all. */
+  readonly samples: number | null;
+  readonly seed: number;
+  /** null: no attack. */
+  readonly attack: { readonly steps: number; readonly restarts: number } | null;
+}
+
+export async function runEvalCertified(options: EvalCertifiedOptions): Promise<number> {
+  const color = options.color && wantsColor(process.stderr);
+  const { trained, problems, sources } = await openTrained(options, 256);
+  printDiagnostics(problems, sources, color);
+  if (!trained) return 1;
+  const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources, color), 1);
+  const { model } = trained;
+  const data = openData(model, options.data ?? trained.data, listing(process.stderr));
+  if (!data.ok) return fail([data.problem]);
+  const samples = data.value.test ?? data.value.train;
+  const bytes = readBytes(trained.weightsPath, "weights file");
+  if (!bytes.ok) return fail([bytes.problem]);
+
+  const began = performance.now();
+  const gains = gainsOf(trained, options.norm);
+  if (!gains.ok) return fail([gains.problem]);
+  const attack: AttackOptions | null = options.attack && {
+    ...options.attack,
+    norm: options.norm,
+    seed: options.seed,
+  };
+  const progress = sampleProgress(process.stderr, options.format === "text");
+  const evaluated = await evaluateCertified({
+    model,
+    weights: trained.weights,
+    engine: trained.engine,
+    session: trained.session,
+    batch: trained.batch,
+    samples,
+    limit: options.samples,
+    seed: options.seed,
+    epsilons: options.epsilons,
+    gains: gains.value,
+    errors: () => null,
+    attack,
+    onProgress: progress,
+  });
+  await trained.session.release();
+  if (!evaluated.ok) return fail([evaluated.problem]);
+
+  const bugs = savedViolations(evaluated.value, samples, options.path);
+  const report: CertifiedReport = {
+    trained,
+    sha256: sha256(bytes.value),
+    samples,
+    isTest: data.value.test !== null,
+    gains: gains.value,
+    attack,
+    options,
+    summary: summarise(evaluated.value, options.epsilons, attack !== null),
+    rounded: evaluated.value.rounded,
+    seconds: (performance.now() - began) / 1000,
+    sound: bugs.length === 0 && outOfOrder(evaluated.value).length === 0,
+    violations: evaluated.value.violations,
+  };
+  if (options.format === "json") {
+    const { certifiedDocument } = await import("./report/eval-certified-json.ts");
+    process.stdout.write(JSON.stringify(certifiedDocument(report), null, 2) + "\n");
+  } else {
+    const { certifiedText } = await import("./report/eval-certified.ts");
+    process.stdout.write(certifiedText(report, painter(options.color && wantsColor(process.stdout))));
+  }
+  if (bugs.length > 0) return fail(bugs);
+  return report.sound ? 0 : 1;
+}
+
+/** Proven of the weights on disk; an error where no radius could be above 0. */
+function gainsOf(
+  { model, weights }: Trained,
+  norm: "l2" | "linf",
+): { ok: true; value: PairGains } | { ok: false; problem: Diagnostic } {
+  const tensors = new Map(model.weights.map((w) => [w.path, weights.get(`param/${w.path}`)?.data ?? []]));
+  const analysis = new Analysis(model, "checkpoint", measure(tensors));
+  const [input, output] = [model.inputs[0], model.outputs[0]];
+  const gains = pairGains(analysis, input.value, output.value, norm);
+  for (let a = 0; a < gains.classes; a++)
+    for (let b = 0; b < a; b++) if (gains.between(a, b) < Infinity) return { ok: true, value: gains };
+  const { why } = analysis.gainFrom(input.value, output.value);
+  const reason = why
+    ? `${why.text}${why.path === null ? "" : ` (${why.path})`}.`
+    : "Its values are several tokens.";
+  const names = { input: input.name, output: output.name, reason };
+  return { ok: false, problem: diagnostic("radius-unproven", output.span, names) };
+}
+
+/** Both points of each violation in a file, and the error that names it. */
+function savedViolations({ violations }: CertifiedEvaluation, samples: Samples, path: string): Diagnostic[] {
+  return violations.map((violation) => {
+    const file = join(isFolder(path) ? path : ".", `soundness-bug-${violation.sample}.safetensors`);
+    const written = writeWhole(file, encodeViolation(violation, samples.shape));
+    return diagnostic("certificate-broken", null, {
+      sample: violation.sample,
+      label: violation.label,
+      predicted: violation.predicted,
+      radius: String(violation.radius),
+      distance: String(violation.distance),
+      file: written.ok ? file : "they could not be saved",
+    });
+  });
+}
+
+function encodeViolation({ clean, point, ...facts }: Violation, shape: readonly number[]): Uint8Array {
+  return writeSafetensors(
+    new Map([
+      ["clean", { dtype: "F32" as const, shape, data: clean }],
+      ["point", { dtype: "F32" as const, shape, data: point }],
+    ]),
+    Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, String(value)])),
+  );
+}

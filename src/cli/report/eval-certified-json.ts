@@ -1,0 +1,57 @@
+/** `eval --certify --format json`: one document, described by eval-certified.schema.json. */
+import { version } from "../version.ts";
+import { gainsBetween, type CertifiedReport } from "./eval-certified.ts";
+
+export function certifiedDocument(report: CertifiedReport): object {
+  const { trained, samples, gains, summary, attack, options, violations } = report;
+  const { model, engine } = trained;
+  const pairs = gainsBetween(gains);
+  return {
+    lipsc: version,
+    model: model.name,
+    weights: { path: trained.weightsPath, sha256: report.sha256 },
+    engine: { name: engine.name, version: engine.version, device: engine.device },
+    data: {
+      name: samples.name,
+      set: report.isTest ? "test" : "train",
+      samples: summary.count,
+      of: samples.count,
+      seed: options.seed,
+    },
+    norm: gains.norm,
+    domain: model.inputs[0].domain,
+    proof: { phase: gains.phase, head: gains.head, least: number(pairs.least), most: number(pairs.most) },
+    rounding: summary.rows.some(({ error }) => error !== null) ? "counted" : "not counted",
+    attack: attack && { steps: attack.steps, restarts: attack.restarts, seed: attack.seed },
+    clean: summary.clean,
+    rows: summary.rows.map(({ epsilon, certified, exact, attacked, error }) => ({
+      epsilon: epsilon.text,
+      value: epsilon.up,
+      certified,
+      certifiedInRealArithmetic: exact,
+      attacked,
+      roundingMedian: error === null ? null : number(error),
+    })),
+    radii: {
+      lowerQuartile: number(summary.radii[0]),
+      median: number(summary.radii[1]),
+      upperQuartile: number(summary.radii[2]),
+    },
+    wrongByRoundingAlone: report.rounded,
+    sound: report.sound,
+    violations: violations.map(({ sample, label, predicted, radius, distance, wrong }) => ({
+      sample,
+      label,
+      predicted,
+      radius,
+      distance,
+      wrong,
+    })),
+    seconds: report.seconds,
+  };
+}
+
+/** JSON has no ∞. */
+function number(x: number): number | "Infinity" {
+  return Number.isFinite(x) ? x : "Infinity";
+}

@@ -1,0 +1,258 @@
+/**
+ * Projected gradient descent (Madry et al. 2018, arXiv 1706.06083) on the compiled slope of a margin: the search for a
+ * perturbed input that is classified wrongly. What it doesn't find may still exist; what it finds is real: a float32 point
+ * of the domain at a measured distance.
+ */
+import {
+  buildEffectiveGraph,
+  buildSlopeGraph,
+  isConstrained,
+  withoutConstraints,
+} from "../../graph/slope.ts";
+import type { Domain, Model, Shape } from "../../model/model.ts";
+import { difference, inDomain, intoDomain, normOf, sizeOf } from "../audit/points.ts";
+import type { Engine, HostTensor, Session } from "../engine.ts";
+import { generator } from "../random.ts";
+import { good, type Result } from "../result.ts";
+import { predictionOf } from "./radius.ts";
+
+/** Norms that an attack can be about. */
+export type AttackNorm = "l2" | "linf";
+
+export interface AttackOptions {
+  readonly norm: AttackNorm;
+  readonly steps: number;
+  /** Searches of each sample: the first from the sample itself, the others from beside it, each after another class. */
+  readonly restarts: number;
+  readonly seed: number;
+}
+
+/** Samples to attack, classified rightly as they are. */
+export interface Targets {
+  /** One after the other. */
+  readonly values: Float32Array;
+  readonly labels: ArrayLike<number>;
+  /** Wrong classes of each sample, the likeliest to be reached first. */
+  readonly order: readonly (readonly number[])[];
+  /** Numbers of the samples in the data, for their random streams. */
+  readonly names: readonly number[];
+}
+
+/** A point that is classified wrongly. */
+export interface Found {
+  readonly point: Float32Array;
+  readonly predicted: number | null;
+  /** Measured in float64 between the float32 points. */
+  readonly distance: number;
+}
+
+/** Kept free of the ball's edge, so that rounding to float32 can't lead over it. */
+const inside = 1 - 1e-6;
+
+export class Attack {
+  readonly options: AttackOptions;
+  private readonly session: Session;
+  private readonly weights: Record<string, HostTensor>;
+  private readonly input: string;
+  private readonly shape: Shape;
+  private readonly domain: Domain;
+  private readonly batch: number;
+  private readonly classes: number;
+
+  private constructor(
+    model: Model,
+    weights: Record<string, HostTensor>,
+    session: Session,
+    batch: number,
+    options: AttackOptions,
+  ) {
+    const [input] = model.inputs;
+    [this.session, this.weights, this.batch, this.options] = [session, weights, batch, options];
+    [this.input, this.domain, this.shape] = [input.name, input.domain, model.values[input.value].shape];
+    this.classes = sizeOf(model.values[model.outputs[0].value].shape);
+  }
+
+  /** Compiles the attack; constraints are applied once, by the same engine, not in every step. */
+  static async open(
+    model: Model,
+    weights: ReadonlyMap<string, HostTensor>,
+    engine: Engine,
+    batch: number,
+    options: AttackOptions,
+  ): Promise<Result<Attack>> {
+    const used = await effectiveWeights(model, weights, engine);
+    if (!used.ok) return used;
+    const graph = buildSlopeGraph(withoutConstraints(model), batch);
+    if (!graph.ok) return graph;
+    const session = await engine.open(graph.value);
+    return session.ok ? good(new Attack(model, used.value, session.value, batch, options)) : session;
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
+  /**
+   * For each sample the first wrongly classified point within ε that was found, or null. `from`: where the search begins
+   * (perturbations found for a smaller ε); it is left where the search ended.
+   */
+  async run(targets: Targets, epsilon: number, from: Float64Array): Promise<(Found | null)[]> {
+    const found = new Array<Found | null>(targets.names.length).fill(null);
+    for (let restart = 0; restart < this.options.restarts; restart++) {
+      const left = found.flatMap((f, i) => (f ? [] : [i]));
+      for (let at = 0; at < left.length; at += this.batch) {
+        const rows = left.slice(at, at + this.batch);
+        for (const [row, hit] of await this.climb(targets, rows, epsilon, restart, from)) found[row] = hit;
+      }
+    }
+    return found;
+  }
+
+  private async climb(
+    targets: Targets,
+    rows: readonly number[],
+    epsilon: number,
+    restart: number,
+    from: Float64Array,
+  ): Promise<ReadonlyMap<number, Found>> {
+    const { steps } = this.options;
+    const size = sizeOf(this.shape);
+    const values = new Float32Array(this.batch * size);
+    const direction = new Float32Array(this.batch * this.classes);
+    const searches = rows.map((row, i) => {
+      const x = targets.values.subarray(row * size, (row + 1) * size);
+      const delta = restart === 0 ? from.subarray(row * size, (row + 1) * size) : new Float64Array(size);
+      const order = targets.order[row];
+      const random = generator(this.options.seed, 4, targets.names[row], restart);
+      if (restart > 0) for (let k = 0; k < size; k++) delta[k] = random() - 0.5;
+      const point = values.subarray(i * size, (i + 1) * size);
+      return {
+        row,
+        x,
+        delta,
+        point,
+        random,
+        label: targets.labels[row],
+        wrong: order[restart % order.length],
+      };
+    });
+    const hits = new Map<number, Found>();
+    for (const { x, delta, point } of searches) this.place(x, delta, point, epsilon);
+    for (let step = 0; step <= steps && hits.size < rows.length; step++) {
+      searches.forEach(({ label, wrong }, i) => {
+        direction.fill(0, i * this.classes, (i + 1) * this.classes);
+        direction[i * this.classes + wrong] = 1;
+        direction[i * this.classes + label] = -1;
+      });
+      const out = await this.session.run({
+        ...this.weights,
+        [`data/${this.input}`]: { dtype: "f32", dims: [this.batch, ...this.shape], data: values },
+        direction: { dtype: "f32", dims: [this.batch, this.classes], data: direction },
+      });
+      const length = epsilon * 0.5 * (1 + Math.cos((Math.PI * step) / Math.max(1, steps)));
+      searches.forEach((search, i) => {
+        if (hits.has(search.row)) return;
+        const logits = out.logits.data.subarray(i * this.classes, (i + 1) * this.classes);
+        const hit = this.judge(search, logits, epsilon);
+        if (hit) hits.set(search.row, hit);
+        // The search for any wrong class goes after the one that is ahead now.
+        else if (restart === 0) search.wrong = ahead(logits, search.label);
+        if (hit || step === steps) return;
+        const slope = out.slope.data.subarray(i * size, (i + 1) * size);
+        this.move(search, slope, length);
+        this.place(search.x, search.delta, search.point, epsilon);
+      });
+    }
+    return hits;
+  }
+
+  private judge(
+    { x, point, label }: { x: Float32Array; point: Float32Array; label: number },
+    logits: ArrayLike<number>,
+    epsilon: number,
+  ): Found | null {
+    const predicted = predictionOf(logits);
+    if (predicted === label) return null;
+    const distance = normOf(difference(x, point), this.shape, this.options.norm);
+    if (!(distance <= epsilon) || !inDomain(point, this.shape, this.domain)) return null;
+    return { point: point.slice(), predicted, distance };
+  }
+
+  /** One step uphill; what would lead out of a box at once is no way up. */
+  private move(
+    {
+      delta,
+      point,
+      random,
+    }: { readonly delta: Float64Array; readonly point: Float32Array; random: () => number },
+    slope: ArrayLike<number>,
+    length: number,
+  ): void {
+    const { domain } = this;
+    const { norm } = this.options;
+    const [low, high] = domain.kind === "box" ? [domain.low, domain.high] : [-Infinity, Infinity];
+    const way = new Float64Array(delta.length);
+    let squares = 0;
+    for (let k = 0; k < way.length; k++) {
+      const g = slope[k];
+      if (!Number.isFinite(g) || (g > 0 ? point[k] >= high : point[k] <= low)) continue;
+      way[k] = norm === "linf" ? Math.sign(g) : g;
+      squares += way[k] * way[k];
+    }
+    if (!(squares > 0)) {
+      // A flat place: anywhere but here.
+      for (let k = 0; k < way.length; k++) squares += (way[k] = random() - 0.5) ** 2;
+    }
+    const factor = norm === "linf" ? length : length / Math.sqrt(squares);
+    for (let k = 0; k < way.length; k++) delta[k] += factor * way[k];
+  }
+
+  /**
+   * Into the ball, then into the domain: the nearest point of a convex set that holds x is no farther from x. `delta`
+   * becomes what `point` really is away.
+   */
+  private place(x: Float32Array, delta: Float64Array, point: Float32Array, epsilon: number): void {
+    const { norm } = this.options;
+    let radius = epsilon * inside;
+    if (norm === "linf") {
+      // One entry's rounding to float32 moves it by up to half an ulp; in l2 that is lost among the others.
+      radius = Math.max(0, radius - 2 ** -23 * (normOf(x, this.shape, "linf") + epsilon));
+      for (let k = 0; k < delta.length; k++) delta[k] = Math.min(Math.max(delta[k], -radius), radius);
+    } else {
+      const size = normOf(delta, this.shape, norm);
+      if (size > radius) for (let k = 0; k < delta.length; k++) delta[k] *= radius / size;
+    }
+    const moved = new Float64Array(delta.length);
+    for (let k = 0; k < delta.length; k++) moved[k] = x[k] + delta[k];
+    intoDomain(moved, this.shape, this.domain);
+    point.set(moved);
+    for (let k = 0; k < delta.length; k++) delta[k] = moved[k] - x[k];
+  }
+}
+
+/** The largest logit beside the label's; a NaN is passed over. */
+function ahead(logits: ArrayLike<number>, label: number): number {
+  let best = label === 0 ? 1 : 0;
+  for (let k = 0; k < logits.length; k++) if (k !== label && logits[k] > logits[best]) best = k;
+  return best;
+}
+
+/** The weights that the network uses, as this engine computes them. */
+async function effectiveWeights(
+  model: Model,
+  weights: ReadonlyMap<string, HostTensor>,
+  engine: Engine,
+): Promise<Result<Record<string, HostTensor>>> {
+  const used = Object.fromEntries(weights);
+  const constrained = model.weights.filter(isConstrained);
+  if (constrained.length === 0) return good(used);
+  const graph = buildEffectiveGraph(model);
+  if (!graph.ok) return graph;
+  const session = await engine.open(graph.value);
+  if (!session.ok) return session;
+  const names = constrained.map(({ path }) => `param/${path}`);
+  const made = await session.value.run(Object.fromEntries(names.map((name) => [name, used[name]])));
+  await session.value.release();
+  for (const { path } of constrained) used[`param/${path}`] = made[`effective/${path}`];
+  return good(used);
+}
