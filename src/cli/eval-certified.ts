@@ -8,11 +8,14 @@ import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { Analysis } from "../gain/analyze.ts";
 import { pairGains, type PairGains } from "../gain/pairs.ts";
 import { measure } from "../measure/measure.ts";
+import type { Model } from "../model/model.ts";
+import { logitErrors } from "../rounding/rounding.ts";
 import type { AttackOptions } from "../runtime/certified/attack.ts";
 import {
   evaluateCertified,
   type CertifiedEvaluation,
   type Epsilon,
+  type ErrorBounds,
   type Violation,
 } from "../runtime/certified/evaluate.ts";
 import { outOfOrder, summarise } from "../runtime/certified/summary.ts";
@@ -26,7 +29,7 @@ import { printDiagnostics, wantsColor } from "./print.ts";
 import type { CertifiedReport } from "./report/eval-certified.ts";
 import { sampleProgress } from "./sample-progress.ts";
 import { painter } from "./report/table.ts";
-import { openTrained, type Trained, type TrainedOptions } from "./trained.ts";
+import { openTrained, type TrainedOptions } from "./trained.ts";
 
 export interface EvalCertifiedOptions extends TrainedOptions {
   readonly data: string | null;
@@ -56,7 +59,11 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
   if (!bytes.ok) return fail([bytes.problem]);
 
   const began = performance.now();
-  const gains = gainsOf(trained, options.norm);
+  const tensors = new Map(
+    model.weights.map((w) => [w.path, trained.weights.get(`param/${w.path}`)?.data ?? []]),
+  );
+  const measured = measure(tensors);
+  const gains = gainsOf(model, measured, options.norm);
   if (!gains.ok) return fail([gains.problem]);
   const attack: AttackOptions | null = options.attack && {
     ...options.attack,
@@ -75,7 +82,7 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
     seed: options.seed,
     epsilons: options.epsilons,
     gains: gains.value,
-    errors: () => null,
+    errors: errorsOf({ model, tensors, oracle: measured.oracle }),
     attack,
     onProgress: progress,
   });
@@ -110,11 +117,11 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
 
 /** Proven of the weights on disk; an error where no radius could be above 0. */
 function gainsOf(
-  { model, weights }: Trained,
+  model: Model,
+  measured: ReturnType<typeof measure>,
   norm: "l2" | "linf",
 ): { ok: true; value: PairGains } | { ok: false; problem: Diagnostic } {
-  const tensors = new Map(model.weights.map((w) => [w.path, weights.get(`param/${w.path}`)?.data ?? []]));
-  const analysis = new Analysis(model, "checkpoint", measure(tensors));
+  const analysis = new Analysis(model, "checkpoint", measured);
   const [input, output] = [model.inputs[0], model.outputs[0]];
   const gains = pairGains(analysis, input.value, output.value, norm);
   for (let a = 0; a < gains.classes; a++)
@@ -125,6 +132,21 @@ function gainsOf(
     : "Its values are several tokens.";
   const names = { input: input.name, output: output.name, reason };
   return { ok: false, problem: diagnostic("radius-unproven", output.span, names) };
+}
+
+/** Proven bounds of the rounding in logits; null where none is proven of this model. */
+function errorsOf(weighted: Parameters<typeof logitErrors>[0]): ErrorBounds {
+  // Decided by the first samples: later ones without a bound are not certified.
+  let counted: boolean | null = null;
+  return (values, count, radius) => {
+    if (counted === false) return null;
+    const { perSample, logits, exact } = logitErrors(weighted, values, radius);
+    counted ??= exact.some(Number.isFinite) && perSample.some(Number.isFinite);
+    if (!counted) return null;
+    const classes = logits.length / count;
+    const rows = Array.from({ length: count }, (_, i) => logits.subarray(i * classes, (i + 1) * classes));
+    return { logits: rows, exact, engine: perSample };
+  };
 }
 
 /** Both points of each violation in a file, and the error that names it. */

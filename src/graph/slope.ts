@@ -3,7 +3,7 @@ import { good, type Result } from "../diagnostics/result.ts";
 import type { Model, Weight } from "../model/model.ts";
 import { vjp } from "./autodiff.ts";
 import { Builder } from "./builder.ts";
-import { effectiveWeight } from "./constraints.ts";
+import { effectiveWeight } from "./constraints/registry.ts";
 import type { Graph } from "./graph.ts";
 import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
 import { simplify } from "./passes/simplify.ts";

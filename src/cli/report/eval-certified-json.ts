@@ -21,16 +21,18 @@ export function certifiedDocument(report: CertifiedReport): object {
     norm: gains.norm,
     domain: model.inputs[0].domain,
     proof: { phase: gains.phase, head: gains.head, least: number(pairs.least), most: number(pairs.most) },
-    rounding: summary.rows.some(({ error }) => error !== null) ? "counted" : "not counted",
+    rounding: summary.rounding && {
+      median: number(summary.rounding.median),
+      largest: number(summary.rounding.largest),
+    },
     attack: attack && { steps: attack.steps, restarts: attack.restarts, seed: attack.seed },
     clean: summary.clean,
-    rows: summary.rows.map(({ epsilon, certified, exact, attacked, error }) => ({
+    rows: summary.rows.map(({ epsilon, certified, exact, attacked }) => ({
       epsilon: epsilon.text,
       value: epsilon.up,
       certified,
       certifiedInRealArithmetic: exact,
       attacked,
-      roundingMedian: error === null ? null : number(error),
     })),
     radii: {
       lowerQuartile: number(summary.radii[0]),

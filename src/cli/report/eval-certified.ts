@@ -129,11 +129,11 @@ function closing(
   paint: Paint,
 ): string[] {
   const input = model.inputs[0];
-  const error = summary.rows.at(-1)?.error ?? null;
+  const { rounding } = summary;
   const arithmetic =
-    error === null
+    rounding === null
       ? "Of the function in real arithmetic: the float32 rounding of the engine is not counted."
-      : `Counted is the engine's float32 rounding, at most ${showBound(error)} in a logit (middle of all samples, largest ε).`;
+      : `The engine's float32 rounding is counted: at most ${showBound(rounding.median)} in a logit (middle of all samples; largest ${showBound(rounding.largest)}).`;
   const text =
     `Certified: proven that no input of the domain (${input.name} in ${showDomain(input.domain)}) within ε in ${gains.norm} of the sample, ` +
     `in the units of \`${input.name}\`, is classified otherwise. ${arithmetic} ` +

@@ -31,19 +31,15 @@ export interface LogitErrors {
   readonly logits: readonly Float64Array[];
   /** … and a bound of each one's distance from the exact function's. */
   readonly exact: Float64Array;
-  /** For every radius asked for, per sample: how far a float32 engine's logits may be off anywhere in the l2 ball. */
-  readonly engine: readonly Float64Array[];
+  /** How far a float32 engine's logits may be off anywhere in the l2 ball round each sample. */
+  readonly engine: Float64Array;
 }
 
 /**
- * Bounds for these samples and l2 radii; null where none is proven: then radii are of the real-arithmetic function, the
+ * Bounds for these samples and one l2 radius; null where none is proven: then radii are of the real-arithmetic function, the
  * engine's clean logits taken for its own, and reports say so.
  */
-export type ErrorBounds = (
-  values: Float32Array,
-  count: number,
-  radii: readonly number[],
-) => LogitErrors | null;
+export type ErrorBounds = (values: Float32Array, count: number, radius: number) => LogitErrors | null;
 
 export interface CertifiedPlan {
   readonly model: Model;
@@ -75,8 +71,8 @@ export interface Outcome extends Certified {
   readonly answer: number | null;
   /** For each ε: no float32 engine's answer is another one at any point of the domain up to ε away. */
   readonly certified: readonly boolean[];
-  /** For each ε the bound of the engine's rounding that this counts; null where none is known. */
-  readonly errors: readonly number[] | null;
+  /** The bound of the engine's rounding within the largest ε, which this counts; null where none is known. */
+  readonly error: number | null;
   /** Number of the smallest ε at which an attack changed the answer; null: none did, or the answer was wrong before. */
   readonly brokenAt: number | null;
 }
@@ -157,27 +153,24 @@ class Evaluation implements CertifiedEvaluation {
     const filled = await fill(samples, which, values, labels);
     if (!filled.ok) return filled;
     const logits = await this.logits(values, which.length);
-    const radii = epsilons.map(({ up }) => (gains.norm === "l2" ? up : mulUp(up, sqrtUp(size))));
-    const bounds = errors(values, which.length, radii);
+    const largest = epsilons[epsilons.length - 1].up;
+    const bounds = errors(values, which.length, gains.norm === "l2" ? largest : mulUp(largest, sqrtUp(size)));
     const clean = which.map((sample, i): Outcome => {
       const answer = predictionOf(logits[i]);
       const exact = bounds ? bounds.exact[i] : 0;
       const certified = certify(bounds ? bounds.logits[i] : logits[i], gains, exact);
       // Both must say the same, and mean the label: else nothing is certified.
       const agree = answer === labels[i] && certified.predicted === answer;
-      const of = (at: number): boolean => {
-        if (!bounds) return holdsAt(certified, epsilons[at].up);
-        const error = addUp(exact, bounds.engine[at][i]);
-        return holdsAt(certify(bounds.logits[i], gains, error), epsilons[at].up);
-      };
+      const error = bounds ? bounds.engine[i] : null;
+      const counted = bounds ? certify(bounds.logits[i], gains, addUp(exact, bounds.engine[i])) : certified;
       return {
         sample,
         label: labels[i],
         answer,
         ...certified,
         radius: agree ? certified.radius : 0,
-        certified: epsilons.map((_, at) => agree && of(at)),
-        errors: bounds ? epsilons.map((_, at) => bounds.engine[at][i]) : null,
+        certified: epsilons.map(({ up }) => agree && holdsAt(counted, up)),
+        error,
         brokenAt: null,
       };
     });
@@ -261,7 +254,7 @@ class Evaluation implements CertifiedEvaluation {
     const { predicted } = certify(this.exactLogits(point), this.plan.gains, 0);
     if (predicted === label) {
       // Right in real arithmetic. Where float32's rounding was bounded, it was more than that.
-      if (outcome.errors === null || !outcome.certified[at]) return (this.rounded++, {});
+      if (outcome.error === null || !outcome.certified[at]) return (this.rounded++, {});
       this.violations.push({
         ...violation,
         wrong: "rounding",

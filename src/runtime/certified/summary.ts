@@ -11,8 +11,6 @@ export interface Row {
   readonly exact: number;
   /** null: nothing was attacked. */
   readonly attacked: number | null;
-  /** Middle of the bounds on the rounding in a logit; null where none is known. */
-  readonly error: number | null;
 }
 
 export interface Summary {
@@ -21,6 +19,8 @@ export interface Summary {
   readonly rows: readonly Row[];
   /** Radii of the real-arithmetic function that 25 %, 50 % and 75 % of all samples don't reach; wrong answers have 0. */
   readonly radii: readonly [number, number, number];
+  /** Middle and largest of the bounds on the rounding in a logit, within the largest ε; null where none is known. */
+  readonly rounding: { readonly median: number; readonly largest: number } | null;
 }
 
 export function summarise(
@@ -31,21 +31,20 @@ export function summarise(
   const count = outcomes.length;
   const share = (holds: (o: Outcome) => boolean): number =>
     count === 0 ? 0 : outcomes.filter(holds).length / count;
+  const errors = sorted(outcomes.flatMap(({ error }) => error ?? []));
   const radii = sorted(outcomes.map(({ radius }) => radius));
   return {
     count,
     clean: share(isRight),
-    rows: epsilons.map((epsilon, at) => {
-      const errors = outcomes.flatMap((o) => (o.errors ? [o.errors[at]] : []));
-      return {
-        epsilon,
-        certified: share((o) => isRight(o) && o.certified[at]),
-        exact: share((o) => isRight(o) && holdsAt(o, epsilon.up)),
-        attacked: attacked ? share((o) => isRight(o) && (o.brokenAt === null || o.brokenAt > at)) : null,
-        error: errors.length > 0 ? quantile(sorted(errors), 0.5) : null,
-      };
-    }),
+    rows: epsilons.map((epsilon, at) => ({
+      epsilon,
+      certified: share((o) => isRight(o) && o.certified[at]),
+      exact: share((o) => isRight(o) && holdsAt(o, epsilon.up)),
+      attacked: attacked ? share((o) => isRight(o) && (o.brokenAt === null || o.brokenAt > at)) : null,
+    })),
     radii: [quantile(radii, 0.25), quantile(radii, 0.5), quantile(radii, 0.75)],
+    rounding:
+      errors.length > 0 ? { median: quantile(errors, 0.5), largest: errors[errors.length - 1] } : null,
   };
 }
 

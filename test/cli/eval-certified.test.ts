@@ -1,0 +1,125 @@
+/** `lipsc eval --certify` by the real command line, on weights that are written here: nothing is trained. */
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import { describe, expect, it } from "vitest";
+import { parseAttack, parseEpsilons } from "../../src/cli/eval-flags.ts";
+import { initialise } from "../../src/graph/initialise.ts";
+import { writeSafetensors } from "../../src/runtime/safetensors.ts";
+import { modelOf } from "../elaborate/host.ts";
+import { lipsc } from "./run.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "lipsc-eval-"));
+const schema = readFileSync(join("src", "cli", "report", "eval-certified.schema.json"), "utf8");
+const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(schema) as object);
+
+/** A spec and weights for it, drawn by the initialiser; gives the arguments that name them. */
+function written(name: string, body: string, domain = " in [0, 1]"): string[] {
+  const text = `lips 1\nmodel Net {\n  input image: [28, 28, 1]${domain}\n${body}\n}\ntrain Net {\n  data: fashion_mnist\n}\n`;
+  const spec = join(folder, `${name}.lips`);
+  writeFileSync(spec, text);
+  const tensors = [...initialise(modelOf(text), 1)].map(([path, data]) => {
+    const shape = modelOf(text).weights.find((w) => w.path === path)?.shape ?? [];
+    return [path, { dtype: "F32" as const, shape, data: Float32Array.from(data) }] as const;
+  });
+  const weights = join(folder, `${name}.safetensors`);
+  writeFileSync(weights, writeSafetensors(new Map(tensors)));
+  return [spec, "--weights", weights];
+}
+
+const certified = written(
+  "certified",
+  "  weights { init: orthogonal, constraint: aol }\n" +
+    "  let x = image |> Flatten |> Linear(24) |> MaxMin\n" +
+    "  output logits = x |> Linear(10, constraint: unit_rows)",
+);
+
+interface Document {
+  readonly sound: boolean;
+  readonly clean: number;
+  readonly data: { readonly samples: number };
+  readonly rounding: object | null;
+  readonly proof: { readonly phase: string; readonly head: string; readonly most: number };
+  readonly rows: readonly { epsilon: string; value: number; certified: number; attacked: number }[];
+  readonly violations: readonly object[];
+}
+
+describe("lipsc eval --certify", () => {
+  it("prints certified ≤ attacked ≤ clean, and what they are about", async () => {
+    const args = [
+      "--certify",
+      "--eps",
+      "1/255,36/255,0.5",
+      "--samples",
+      "80",
+      "--attack",
+      "steps=8,restarts=1",
+    ];
+    const [text, json] = await Promise.all([
+      lipsc("eval", ...certified, ...args),
+      lipsc("eval", ...certified, ...args, "--format", "json"),
+    ]);
+    expect(text).toMatchObject({ code: 0, stderr: "" });
+    expect(text.stdout).toMatch(/ε +certified .*attacked +clean/);
+    expect(text.stdout).toMatch(/36\/255 = 0\.1412 +\d+\.\d\d %/);
+    expect(text.stdout).toContain("✓ certified ≤ attacked ≤ clean");
+    expect(text.stdout).toContain("image in [0, 1]");
+
+    const document = JSON.parse(json.stdout) as Document;
+    validate(document);
+    expect(validate.errors ?? []).toEqual([]);
+    expect(document).toMatchObject({ sound: true, violations: [], data: { samples: 80 } });
+    expect(document.proof).toMatchObject({ phase: "checkpoint", head: "rows" });
+    expect(document.rows.map(({ epsilon }) => epsilon)).toEqual(["1/255", "36/255", "0.5"]);
+    for (const { certified: proven, attacked, value, epsilon } of document.rows) {
+      expect(proven).toBeLessThanOrEqual(attacked);
+      expect(attacked).toBeLessThanOrEqual(document.clean);
+      if (epsilon === "36/255") expect(value).toBeCloseTo(36 / 255, 15);
+    }
+    // An untrained net is right now and then, and a small perturbation changes that for some.
+    expect(document.clean).toBeGreaterThan(0);
+    expect(document.rows[2].attacked).toBeLessThan(document.clean);
+  });
+
+  it("refuses what can't be certified, and options that say nothing (LIPS0722 radius-unproven)", async () => {
+    const free = written("free", "  output logits = image |> Flatten |> Linear(8) |> Softmax |> Linear(10)");
+    const unbounded = written(
+      "unbounded",
+      "  let x = image |> Flatten |> Linear(4)\n  output logits = (x * x) |> Linear(10)",
+      "",
+    );
+    const args = ["--certify", "--samples", "5", "--attack", "none", "--eps", "0.1"];
+    expect((await lipsc("eval", ...free, ...args)).code).toBe(0);
+    const refused = await lipsc("eval", ...unbounded, ...args);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("LIPS0722");
+    expect(refused.stdout).toBe("");
+    const lonely = await lipsc("eval", ...certified, "--eps", "0.1");
+    expect(lonely.code).toBe(2);
+    expect(lonely.stderr).toContain("--eps needs --certify");
+    expect((await lipsc("eval", ...certified, "--certify", "--eps", "0")).code).toBe(2);
+  });
+});
+
+it("sizes are exact: rounded up for certificates, down for attacks, rising, each once", () => {
+  const found = parseEpsilons("1, 36/255,0.5, 72/510") ?? [];
+  expect(found.map(({ text }) => text)).toEqual(["36/255", "0.5", "1"]);
+  // 36/255 = 12/85 in whole numbers.
+  for (const { up, down } of found.slice(0, 1)) {
+    expect(up).toBeGreaterThan(down);
+    expect(down).toBeLessThanOrEqual(12 / 85);
+    expect(up).toBeGreaterThanOrEqual(12 / 85);
+  }
+  expect(found[1]).toEqual({ text: "0.5", up: 0.5, down: 0.5 });
+  for (const wrong of ["", "0", "-1", "1/0", "1/2/3", "NaN", "1e400", "a", "1,,2"])
+    expect(parseEpsilons(wrong)).toBe(null);
+});
+
+it("attacks are steps and restarts, or none", () => {
+  expect(parseAttack("none")).toEqual({ attack: null });
+  expect(parseAttack("steps=50")).toEqual({ attack: { steps: 50, restarts: 2 } });
+  expect(parseAttack("restarts=3,steps=7")).toEqual({ attack: { steps: 7, restarts: 3 } });
+  for (const wrong of ["", "steps=0", "steps", "steps=2.5", "pgd=3", "steps=5 restarts=2"])
+    expect(parseAttack(wrong)).toBe(null);
+});
