@@ -6,7 +6,7 @@ import { matrixProduct } from "../gain/products.ts";
 import { spectralNormUpper } from "../gain/spectral.ts";
 import { addUp, divUp, maxUp, mulUp, sqrtUp } from "../gain/up.ts";
 import type { MatrixNorms } from "../gain/facts.ts";
-import { frobeniusNorm, gamma, oneNorm, roundoff, twoNorm, underflow } from "./rounding.ts";
+import { frobeniusNorm, gamma, oneNorm, roundoff, twoNorm, underflow } from "../rounding/sums.ts";
 
 /** Row-major. */
 export interface Dense {

@@ -16,7 +16,7 @@
  */
 import { spectralNormUpper } from "../gain/spectral.ts";
 import { addUp, divUp, hypotUp, maxUp, minBound, mulUp, nextDown, sqrtUp } from "../gain/up.ts";
-import { frobeniusNorm, oneNorm, roundoff } from "./rounding.ts";
+import { frobeniusNorm, oneNorm, roundoff } from "../rounding/sums.ts";
 
 /** Taps along rows and columns; 1 × k for sequences. */
 export interface Taps {

@@ -4,17 +4,26 @@
  */
 import type { KernelFacts, StoredFacts, WeightFacts } from "../gain/facts.ts";
 import { spectralNormUpper } from "../gain/spectral.ts";
-import { maxUp, minBound, mulUp, nextUp } from "../gain/up.ts";
+import { addUp, maxUp, minBound, mulUp, nextUp, sqrtUp, subDown } from "../gain/up.ts";
 import { unknown, weightFacts } from "../gain/weights.ts";
 import type { Weight } from "../model/model.ts";
-import { frobeniusNorm, oneNorm, twoNorm } from "./rounding.ts";
+import { zero, type Deviation } from "../rounding/deviation.ts";
+import { frobeniusNorm, oneNorm, twoNorm } from "../rounding/sums.ts";
+import { effective, type Effective } from "./effective.ts";
 import { convolutionNorm, depthwiseNorm, onMap, tapsOf } from "./symbol.ts";
 
 /** Entries are listed one by one up to this count. */
 const listed = 65536;
 
-/** Facts of a weight whose stored entries are these; the reason where they prove nothing. */
-export function storedFacts(weight: Weight, entries: ArrayLike<number>): WeightFacts {
+/**
+ * Facts of a weight whose stored entries are these; the reason where they prove nothing. `made`: what its constraint makes
+ * of them, where that is known already.
+ */
+export function storedFacts(
+  weight: Weight,
+  entries: ArrayLike<number>,
+  made: Effective | null = effective(weight, entries),
+): WeightFacts {
   const count = weight.shape.reduce((a, b) => a * b, 1);
   if (entries.length !== count)
     return none(weight, `holds ${entries.length} numbers, its shape needs ${count}`);
@@ -28,30 +37,15 @@ export function storedFacts(weight: Weight, entries: ArrayLike<number>): WeightF
   const { range, constraint } = weight;
   if (range && count > 0 && !(low >= range[0] && high <= range[1]))
     return none(weight, `holds a number outside of its declared range [${range[0]}, ${range[1]}]`);
-  const own = new StoredWeight(weight, entries, low, high);
-  if (constraint.kind === "none") return own;
-  // The network uses what the constraint makes of the stored tensor: in real arithmetic, so the constraint's facts hold.
-  const made = weightFacts(weight, "always");
-  // Scaled by a factor in [0, 1], as `frobenius` does, no norm grows.
-  return constraint.kind === "frobenius" ? smaller(made, own) : made;
+  if (constraint.kind === "none") return new StoredWeight(weight, entries, zero, null);
+  // The network uses what the constraint makes of the stored tensor: in real arithmetic, so the constraint's facts hold,
+  // and those of what it made here, for all that float64 may have added.
+  const guaranteed = weightFacts(weight, "always");
+  return made ? new StoredWeight(weight, made.entries, made.error, guaranteed) : guaranteed;
 }
 
 function none(weight: Weight, what: string): WeightFacts {
   return unknown({ text: `\`${weight.path}\` ${what}`, path: weight.path, because: [] });
-}
-
-function smaller(a: WeightFacts, b: WeightFacts): WeightFacts {
-  return {
-    spectral: minBound(a.spectral, b.spectral),
-    frobenius: minBound(a.frobenius, b.frobenius),
-    rowSum: minBound(a.rowSum, b.rowSum),
-    rowNorm: minBound(a.rowNorm, b.rowNorm),
-    maxAbs: minBound(a.maxAbs, b.maxAbs),
-    low: Math.max(a.low, Math.min(b.low, 0)),
-    high: Math.min(a.high, Math.max(b.high, 0)),
-    values: null,
-    why: null,
-  };
 }
 
 class StoredWeight implements WeightFacts {
@@ -60,13 +54,23 @@ class StoredWeight implements WeightFacts {
   readonly why = null;
   private readonly weight: Weight;
   private readonly entries: ArrayLike<number>;
+  /** ≥ |entries − exact|. */
+  private readonly error: Deviation;
+  /** What holds of it besides. */
+  private readonly guaranteed: WeightFacts | null;
   private readonly rows: number;
   private readonly columns: number;
   private readonly known = new Map<string, number>();
 
-  constructor(weight: Weight, entries: ArrayLike<number>, low: number, high: number) {
-    [this.weight, this.entries] = [weight, entries];
-    [this.low, this.high] = entries.length === 0 ? [0, 0] : [low, high];
+  constructor(weight: Weight, entries: ArrayLike<number>, error: Deviation, guaranteed: WeightFacts | null) {
+    [this.weight, this.entries, this.error, this.guaranteed] = [weight, entries, error, guaranteed];
+    let [low, high] = entries.length === 0 ? [0, 0] : [Infinity, -Infinity];
+    for (let i = 0; i < entries.length; i++) {
+      if (entries[i] < low) low = entries[i];
+      if (entries[i] > high) high = entries[i];
+    }
+    this.low = Math.max(subDown(low, error.linf) + 0, guaranteed?.low ?? -Infinity);
+    this.high = Math.min(addUp(high, error.linf), guaranteed?.high ?? Infinity);
     this.rows = weight.shape[0] ?? 1;
     this.columns = this.rows === 0 ? 0 : entries.length / this.rows;
   }
@@ -77,20 +81,31 @@ class StoredWeight implements WeightFacts {
     return value;
   }
 
+  /** The bound of the computed entries with their error, or the guaranteed one. */
+  private fact(
+    name: "spectral" | "frobenius" | "rowSum" | "rowNorm",
+    error: number,
+    of: () => number,
+  ): number {
+    return this.once(name, () => minBound(addUp(of(), error), this.guaranteed?.[name] ?? Infinity));
+  }
+
   get spectral(): number {
-    const { rows, columns, entries } = this;
+    const { rows, columns, entries, error } = this;
     // A vector is a column; nobody multiplies by a table, and it can be long.
     if (columns === 1 || rows === 1 || this.weight.role === "table") return this.frobenius;
-    return this.once("spectral", () => minBound(spectralNormUpper(entries, rows, columns), this.frobenius));
+    return this.fact("spectral", error.l2, () =>
+      minBound(spectralNormUpper(entries, rows, columns), this.frobenius),
+    );
   }
   get frobenius(): number {
-    return this.once("frobenius", () => frobeniusNorm(this.entries));
+    return this.fact("frobenius", this.error.l2, () => frobeniusNorm(this.entries));
   }
   get rowSum(): number {
-    return this.once("rowSum", () => this.largestRow(oneNorm));
+    return this.fact("rowSum", mulUp(sqrtUp(this.columns), this.error.row), () => this.largestRow(oneNorm));
   }
   get rowNorm(): number {
-    return this.once("rowNorm", () => this.largestRow(twoNorm));
+    return this.fact("rowNorm", this.error.row, () => this.largestRow(twoNorm));
   }
   private largestRow(norm: (data: ArrayLike<number>, from: number, count: number) => number): number {
     const { rows, columns, entries } = this;
@@ -102,7 +117,8 @@ class StoredWeight implements WeightFacts {
     return Math.max(Math.abs(this.low), Math.abs(this.high));
   }
   get values(): readonly number[] | null {
-    return this.entries.length <= listed ? Array.from(this.entries) : null;
+    const exact = this.error.linf === 0;
+    return exact && this.entries.length <= listed ? Array.from(this.entries) : null;
   }
   readonly stored: StoredFacts = Object.defineProperties({} as StoredFacts, {
     rowDistance: { get: () => this.once("rowDistance", () => this.rowDistance()) },
@@ -125,7 +141,7 @@ class StoredWeight implements WeightFacts {
     if (!(a >= 0 && b >= 0 && a < rows && b < rows)) return Infinity;
     const difference = new Float64Array(columns);
     for (let j = 0; j < columns; j++) difference[j] = entries[a * columns + j] - entries[b * columns + j];
-    return mulUp(twoNorm(difference, 0, columns), 1 + 2 ** -51);
+    return addUp(mulUp(twoNorm(difference, 0, columns), 1 + 2 ** -51), mulUp(2, this.error.row));
   }
 
   private columnSpread(): number {
@@ -140,7 +156,7 @@ class StoredWeight implements WeightFacts {
       }
       if (rows > 0) largest = maxUp(largest, nextUp(high - low));
     }
-    return largest;
+    return addUp(largest, mulUp(2, this.error.linf));
   }
 
   private kernel(): KernelFacts | undefined {
@@ -148,21 +164,29 @@ class StoredWeight implements WeightFacts {
     if (role !== "kernel" && role !== "depthwise") return undefined;
     const [out, inner] = shape;
     const taps = tapsOf(shape);
-    const { entries } = this;
+    const { entries, error } = this;
     const count = taps.height * taps.width;
+    // One tap of the error is a part of its entries; the convolution by it is at most the sum of its taps.
+    const added = mulUp(sqrtUp(count), error.l2);
     const depthwise = role === "depthwise";
     return {
       taps: (together) =>
         Array.from({ length: count }, (_, t) =>
           this.once(`tap ${t} ${together}`, () =>
-            depthwise ? tapOfChannels(entries, t, count, together) : tapNorm(entries, t, count, out, inner),
+            addUp(
+              depthwise ? tapOfChannels(entries, t, count, together) : tapNorm(entries, t, count, out, inner),
+              error.l2,
+            ),
           ),
         ),
       circular: (torus, dilation, together) =>
         this.once(`circular ${torus.join()} ${dilation} ${together}`, () =>
-          depthwise
-            ? depthwiseNorm(entries, taps, onMap(torus), dilation, together)
-            : convolutionNorm(entries, out, inner, taps, onMap(torus), dilation),
+          addUp(
+            depthwise
+              ? depthwiseNorm(entries, taps, onMap(torus), dilation, together)
+              : convolutionNorm(entries, out, inner, taps, onMap(torus), dilation),
+            added,
+          ),
         ),
     };
   }

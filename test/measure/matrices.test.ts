@@ -10,6 +10,7 @@ import {
   weightMatrix,
   type Matrix,
 } from "../../src/gain/matrix.ts";
+import { effectiveWeights } from "../../src/measure/effective.ts";
 import { evaluate, matrixOracle } from "../../src/measure/matrices.ts";
 import type { Weight } from "../../src/model/model.ts";
 import { factsOfEntries, normal, seeded } from "../rig/matrix.ts";
@@ -121,7 +122,7 @@ describe("matrices of stored weights", () => {
       entry(matrix, Math.floor(i / columns), i % columns),
     );
     const truth = factsOfEntries([rows, columns], data);
-    const norms = matrixOracle(tensors)(matrix);
+    const norms = matrixOracle(effectiveWeights(tensors))(matrix);
     for (const key of ["spectral", "rowSum", "rowNorm"] as const) {
       const ratio = (norms?.[key] ?? 0) / truth[key];
       expect(ratio, key).toBeGreaterThanOrEqual(1 - 1e-13);
@@ -131,7 +132,7 @@ describe("matrices of stored weights", () => {
 
   it("says how far it may be off, and is no further", () => {
     for (const [name, matrix] of expressions) {
-      const dense = evaluate(matrix, tensors);
+      const dense = evaluate(matrix, effectiveWeights(tensors));
       let off = 0;
       dense?.data.forEach((x, i) => {
         const exact = entry(matrix, Math.floor(i / matrix.columns), i % matrix.columns);
@@ -144,7 +145,7 @@ describe("matrices of stored weights", () => {
 
   it("cancellation doesn't fool it: W − W is 0 up to a proven rest", () => {
     const w = weightMatrix(w1);
-    const norms = matrixOracle(tensors)(
+    const norms = matrixOracle(effectiveWeights(tensors))(
       sumOf([
         { factor: 1, of: w },
         { factor: -1, of: w },
@@ -154,15 +155,17 @@ describe("matrices of stored weights", () => {
     expect(norms?.spectral).toBeLessThan(1e-12);
   });
 
-  it("NaN and overflow prove nothing; a constrained weight is not known", () => {
+  it("NaN and overflow prove nothing; a constrained weight is what its constraint makes of it", () => {
     const nan = weight("nan", [2, 2]);
     tensors.set("nan", Float32Array.from([1, NaN, 0, 1]));
-    expect(matrixOracle(tensors)(weightMatrix(nan))?.spectral).toBe(Infinity);
+    expect(matrixOracle(effectiveWeights(tensors))(weightMatrix(nan))?.spectral).toBe(Infinity);
     let power: Matrix = weightMatrix(weight("big", [3, 3], 1e38));
     for (let i = 0; i < 4; i++) power = productOf(power, power);
-    expect(matrixOracle(tensors)(power)?.spectral).toBe(Infinity);
-    const made = weight("aol", [2, 2], 1, { constraint: { kind: "aol" } });
-    expect(matrixOracle(tensors)(productOf(weightMatrix(made), identityMatrix(2)))).toBe(null);
-    expect(matrixOracle(new Map())(weightMatrix(w1))).toBe(null);
+    expect(matrixOracle(effectiveWeights(tensors))(power)?.spectral).toBe(Infinity);
+    const made = weight("aol", [2, 2], 9, { constraint: { kind: "aol" } });
+    const norms = matrixOracle(effectiveWeights(tensors))(weightMatrix(made));
+    expect(norms?.spectral).toBeLessThan(1.000001);
+    expect(norms?.spectral).toBeGreaterThan(0.5);
+    expect(matrixOracle(effectiveWeights(new Map()))(weightMatrix(w1))).toBe(null);
   });
 });
