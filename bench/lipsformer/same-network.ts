@@ -6,7 +6,7 @@ import { gradients } from "../../src/graph/autodiff.ts";
 import { Builder } from "../../src/graph/builder.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import { classificationLoss } from "../../src/graph/loss.ts";
+import { classificationLoss } from "../../src/graph/losses/classification.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";
 import { simplify } from "../../src/graph/passes/simplify.ts";
 import type { Model } from "../../src/model/model.ts";
@@ -72,7 +72,7 @@ function checkGraph(model: Model, batch: number): Graph {
   const lowered = lowerModel(builder, model, options);
   if (!lowered.ok) throw new Error(lowered.problem.message);
   const labels = { own: builder.input("labels", [batch], "i32"), mixed: null };
-  const built = classificationLoss(builder, model, { ...model.train, batch }, lowered.value, labels);
+  const built = classificationLoss(builder, model, { ...model.train, batch }, lowered.value, labels, params);
   if (!built.ok) throw new Error(built.problem.message);
   const { loss, logits, stop } = built.value;
   const squares = gradients(builder, loss, params, { stop }).map((g) =>

@@ -85,6 +85,8 @@ const trainOptions = {
   },
   Loss: {
     cross_entropy: [p("smoothing", "real", "0")],
+    margin: [p("offset", "real"), p("temperature", "real", "1")],
+    hinge: [p("offset", "real", "1"), word("over", ["sum", "max"], "sum")],
     mse: [],
     emma: [p("eps", "real")],
     next_token: [],
@@ -104,9 +106,24 @@ const trainOptions = {
       p("weight_decay", "real", "0"),
     ],
     sgd: [p("lr", "real"), p("momentum", "real", "0"), p("weight_decay", "real", "0")],
-    muon: [p("lr", "real"), p("momentum", "real", "0.95"), p("weight_decay", "real", "0")],
+    muon: [
+      p("lr", "real"),
+      p("momentum", "real", "0.95"),
+      p("ns_steps", "int", "5"),
+      p("weight_decay", "real", "0"),
+      p("adamw_lr", "real", "1e-3"),
+      p("betas", "real[]", "[0.9, 0.999]"),
+      p("eps", "real", "1e-8"),
+    ],
   },
-  Group: { group: [p("weights", "Selector"), maybe("lr", "real"), maybe("weight_decay", "real")] },
+  Group: {
+    group: [
+      p("weights", "Selector"),
+      maybe("lr", "real"),
+      maybe("weight_decay", "real"),
+      { ...word("by", ["adamw"]), optional: true },
+    ],
+  },
   Schedule: {
     constant: [p("warmup", "real", "0")],
     cosine: [p("warmup", "real", "0"), p("min_lr", "real", "0")],

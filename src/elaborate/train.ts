@@ -173,12 +173,13 @@ const belowOne: Bound = ["from 0 to below 1", (x) => x >= 0 && x < 1];
 
 /** Arguments of a run's options; one name means the same in all of them. */
 const bounds: ReadonlyMap<string, Bound> = new Map([
-  ...["lr", "eps", "alpha"].map((name) => [name, positive] as const),
-  ...["weight_decay", "warmup", "min_lr", "end", "padding", "std", "strength"].map(
+  ...["lr", "adamw_lr", "eps", "alpha", "temperature"].map((name) => [name, positive] as const),
+  ...["weight_decay", "warmup", "min_lr", "end", "padding", "std", "strength", "offset"].map(
     (name) => [name, notNegative] as const,
   ),
   ...["size", "context", "count", "heads", "steps"].map((name) => [name, count] as const),
   ...["momentum", "smoothing", "decay"].map((name) => [name, belowOne] as const),
+  ["ns_steps", ["from 1 to 20", (x) => x >= 1 && x <= 20]],
   ["magnitude", ["from 0 to 10", (x) => x >= 0 && x <= 10]],
   ["probability", ["from 0 to 1", (x) => x >= 0 && x <= 1]],
 ]);

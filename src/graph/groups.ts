@@ -1,26 +1,39 @@
-/** Parameter groups of a recipe: weight decay and learning rate of each weight. */
+/** Parameter groups of a recipe: update rule, weight decay and learning rate of each weight. */
 import type { Json, Model, TrainConfig, Weight } from "../model/model.ts";
+import { isMatrix } from "./optimizer/muon.ts";
 import { numberOf } from "./optimizer/optimizer.ts";
 
 export interface WeightRecipe {
+  /** Name of the optimiser whose rule moves the weight: the recipe's own, or AdamW beside Muon. */
+  readonly rule: string;
   readonly weightDecay: number;
   /** Times the scheduled learning rate. */
   readonly lrScale: number;
 }
 
-/** Per weight, in the order of Model.weights: the optimiser's numbers, or those of the last group that selects it. */
+/**
+ * Per weight, in the order of Model.weights: the optimiser's numbers, or those of the last group that selects it.
+ * Beside Muon, AdamW moves what is no matrix and what a group leaves to it (`by: adamw`), at the rate `adamw_lr` where no
+ * group says another; all rates follow the schedule in proportion.
+ */
 export function weightRecipes(model: Model, recipe: TrainConfig): WeightRecipe[] {
-  const lr = numberOf(recipe.optimizer, "lr", 1e-3);
-  const common = { weightDecay: numberOf(recipe.optimizer, "weight_decay", 0), lrScale: 1 };
-  return model.weights.map((weight) =>
-    recipe.groups.reduce((before, group) => {
-      if (!selects(group.args.weights, weight)) return before;
-      return {
+  const { optimizer } = recipe;
+  const lr = numberOf(optimizer, "lr", 1e-3);
+  const weightDecay = numberOf(optimizer, "weight_decay", 0);
+  return model.weights.map((weight) => {
+    const groups = recipe.groups.filter((group) => selects(group.args.weights, weight));
+    const left = groups.some((group) => group.args.by === "adamw");
+    const rule = optimizer.name === "muon" && (left || !isMatrix(weight)) ? "adamw" : optimizer.name;
+    const own = rule === optimizer.name || lr === 0 ? 1 : numberOf(optimizer, "adamw_lr", lr) / lr;
+    return groups.reduce<WeightRecipe>(
+      (before, group) => ({
+        rule,
         weightDecay: numberOf(group, "weight_decay", before.weightDecay),
         lrScale: typeof group.args.lr === "number" && lr !== 0 ? group.args.lr / lr : before.lrScale,
-      };
-    }, common),
-  );
+      }),
+      { rule, weightDecay, lrScale: own },
+    );
+  });
 }
 
 /** A word or glob, as a string or as an option without arguments. */

@@ -3,7 +3,8 @@ import { good, type Result } from "../diagnostics/result.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
 import { Builder } from "./builder.ts";
 import type { Graph } from "./graph.ts";
-import { classificationLoss, countCorrect } from "./loss.ts";
+import { countCorrect } from "./losses/accuracy.ts";
+import { classificationLoss } from "./losses/classification.ts";
 import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
 import { simplify } from "./passes/simplify.ts";
 
@@ -14,7 +15,7 @@ export interface InferenceOptions {
 /** `param/<path>` and `data/<input>` in, the model's outputs by name out. */
 export function buildInferenceGraph(model: Model, { batch }: InferenceOptions): Result<Graph> {
   const builder = new Builder();
-  const lowered = lowerForInference(builder, model, batch);
+  const { lowered } = lowerForInference(builder, model, batch);
   if (!lowered.ok) return lowered;
   const outputs = model.outputs.map(({ name, value }) => {
     const tensor = lowered.value.get(value);
@@ -27,10 +28,10 @@ export function buildInferenceGraph(model: Model, { batch }: InferenceOptions): 
 /** `param/<path>`, `data/<input>` and `labels` (i32 [batch]) in; `metric/loss` (mean) and `metric/correct` (a count) out. */
 export function buildEvaluationGraph(model: Model, recipe: TrainConfig): Result<Graph> {
   const builder = new Builder();
-  const lowered = lowerForInference(builder, model, recipe.batch);
+  const { lowered, params } = lowerForInference(builder, model, recipe.batch);
   if (!lowered.ok) return lowered;
   const labels = { own: builder.input("labels", [recipe.batch], "i32"), mixed: null };
-  const loss = classificationLoss(builder, model, recipe, lowered.value, labels);
+  const loss = classificationLoss(builder, model, recipe, lowered.value, labels, params);
   if (!loss.ok) return loss;
   const outputs = [
     { name: "metric/loss", tensor: loss.value.loss },
@@ -40,7 +41,8 @@ export function buildEvaluationGraph(model: Model, recipe: TrainConfig): Result<
 }
 
 function lowerForInference(builder: Builder, model: Model, batch: number) {
-  const weights = parameterInputs(builder, model);
+  const params = parameterInputs(builder, model);
   const inputs = dataInputs(builder, model, batch);
-  return lowerModel(builder, model, { batch, training: false, inputs, weights, random: null });
+  const options = { batch, training: false, inputs, weights: params, random: null };
+  return { lowered: lowerModel(builder, model, options), params };
 }

@@ -8,9 +8,12 @@ import { averaged } from "./average.ts";
 import { Builder, type Tensor } from "./builder.ts";
 import { retracted } from "./constraints/registry.ts";
 import type { Graph } from "./graph.ts";
-import { classificationLoss, countCorrect, type Labels } from "./loss.ts";
+import { countCorrect } from "./losses/accuracy.ts";
+import { classificationLoss } from "./losses/classification.ts";
+import type { Labels } from "./losses/loss.ts";
 import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
 import { weightRecipes } from "./groups.ts";
+import type { Optimizer } from "./optimizer/optimizer.ts";
 import { optimizers } from "./optimizer/registry.ts";
 import { simplify } from "./passes/simplify.ts";
 import { RandomSource } from "./random.ts";
@@ -19,17 +22,16 @@ import { schedules } from "./schedule.ts";
 /**
  * One training step of `recipe` (batch size, loss, mixing, optimiser, groups, clipping, average).
  *
- * In:  `param/<path>`, optimiser state `m/<path>` and `v/<path>` (those that the optimiser has), `data/<input>` [batch, …],
+ * In:  `param/<path>`, optimiser state `m/<path>` and `v/<path>` (those that the rule of the weight has), `data/<input>` [batch, …],
  *      `labels` i32 [batch], f32 scalars `scalar/lr`, `scalar/step` (from 1), `scalar/seed` (a whole number < 2²⁴).
- *      Where the recipe mixes samples also `labels/other` i32 [batch] and `labels/share` f32 [batch] (see loss.ts).
+ *      Where the recipe mixes samples also `labels/other` i32 [batch] and `labels/share` f32 [batch] (see losses/loss.ts).
  *      Where it averages weights also `ema/<path>` of all weights but statistics; any value will do at step 1.
  * Out: parameters and state under the same names, `metric/loss` (mean), `metric/accuracy` (0 to 1), both before the
  *      update, and `metric/grad_norm`, before clipping.
  */
 export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Graph> {
   const { batch } = recipe;
-  const optimizer = optimizers.get(recipe.optimizer.name);
-  if (!optimizer)
+  if (!optimizers.has(recipe.optimizer.name))
     return refuse(
       recipe,
       `The optimizer \`${recipe.optimizer.name}\``,
@@ -43,12 +45,22 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
     );
   }
 
+  const stray = recipe.groups.find(({ args }) => args.by !== undefined);
+  if (stray && recipe.optimizer.name !== "muon")
+    return refuse(
+      recipe,
+      "`by: adamw` in a group",
+      "it takes weights from `muon`, which isn't the optimizer here",
+    );
+
   const builder = new Builder();
   const params = parameterInputs(builder, model);
   // Statistics are carried along, never moved by the optimiser.
-  const slotsOf = (w: Weight) => (w.role === "statistic" ? [] : optimizer.slots(recipe.optimizer));
-  const state = model.weights.map((w) =>
-    slotsOf(w).map((slot) => builder.input(`${slot}/${w.path}`, w.shape)),
+  const recipes = weightRecipes(model, recipe);
+  const rules = recipes.map(({ rule }) => optimizers.get(rule) as Optimizer);
+  const slots = model.weights.map((w, i) => (w.role === "statistic" ? [] : rules[i].slots(recipe.optimizer)));
+  const state = model.weights.map((w, i) =>
+    slots[i].map((slot) => builder.input(`${slot}/${w.path}`, w.shape)),
   );
   const averages = model.weights.map((w) =>
     recipe.average && w.role !== "statistic" ? builder.input(`ema/${w.path}`, w.shape) : null,
@@ -64,11 +76,10 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
     (source ??= new RandomSource(builder, seed, step)).uniform(shape);
   const lowered = lowerModel(builder, model, { batch, training: true, inputs, weights: params, random });
   if (!lowered.ok) return lowered;
-  const loss = classificationLoss(builder, model, recipe, lowered.value, labels);
+  const loss = classificationLoss(builder, model, recipe, lowered.value, labels, params);
   if (!loss.ok) return loss;
   const grads = gradients(builder, loss.value.loss, params, { stop: loss.value.stop });
 
-  const recipes = weightRecipes(model, recipe);
   builder.origin = "clip";
   const norm = globalNorm(builder, grads);
   // PyTorch's clip_grad_norm_: limit/(norm + 1e-6), at most 1.
@@ -82,7 +93,7 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
       outputs.push({ name: `param/${weight.path}`, tensor: params[i] });
       return;
     }
-    const next = optimizer.update(builder, recipe.optimizer, {
+    const next = rules[i].update(builder, recipe.optimizer, {
       param: params[i],
       grad: grads[i],
       scale,
@@ -93,9 +104,7 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
     });
     const after = project(builder, weight, retracted(builder, weight, next.param));
     outputs.push({ name: `param/${weight.path}`, tensor: after });
-    slotsOf(weight).forEach((slot, s) =>
-      outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }),
-    );
+    slots[i].forEach((slot, s) => outputs.push({ name: `${slot}/${weight.path}`, tensor: next.state[s] }));
     const average = averages[i];
     if (!recipe.average || !average) return;
     const mean = averaged(builder, recipe.average, { average, before: params[i], after, step });

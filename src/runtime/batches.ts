@@ -8,7 +8,7 @@ import { mixOf, type RowMaker, type RowPlan } from "./workers/rows.ts";
 export interface Batch {
   readonly values: HostTensor;
   readonly labels: HostTensor;
-  /** Of a batch that mixup or cutmix has mixed: see graph/loss.ts. */
+  /** Of a batch that mixup or cutmix has mixed: see graph/losses/loss.ts. */
   readonly mixed: { readonly other: HostTensor; readonly share: HostTensor } | null;
   /** Rows that are real; the rest repeat the last sample to fill the static shape. */
   readonly count: number;

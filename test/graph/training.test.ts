@@ -288,7 +288,9 @@ describe("training graph", () => {
     expect(out["metric/loss"].data[0]).toBeCloseTo(lossOf(start, batchAt(0)["data/x"], 0.1), 12);
   });
   it.each([
-    [{ optimizer: { name: "muon", args: { lr: 0.1 } } }, "muon"],
+    [{ optimizer: { name: "lion", args: { lr: 0.1 } } }, "lion"],
+    [{ loss: [{ weight: 1, term: { name: "mse", args: {} } }] }, "mse"],
+    [{ groups: [{ name: "group", args: { weights: "**", by: "adamw" } }] }, "by: adamw"],
     [{ loss: [{ weight: 1, term: { name: "emma", args: { eps: 1 } } }] }, "emma"],
     [{ schedule: { name: "stairs", args: {} } }, "stairs"],
   ] as [Partial<TrainConfig>, string][])("what is not compiled is a diagnostic: %j", (changes, word) => {

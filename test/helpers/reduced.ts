@@ -52,6 +52,17 @@ export const reducedSpecs: readonly Reduced[] = [
   spec("specformer", "SpecFormer", { dim: "12", depth: "2", ...crossEntropy }),
   spec("certified-mlp", "CertifiedMlp", { width: "16", depth: "2" }),
   {
+    ...spec("vit-fashion", "VitFashion", { ...fashion, "train.optimizer": "muon(lr: 0.01)" }),
+    name: "vit-fashion-muon",
+  },
+  ...["Margin", "Hinge", "Emma"].map((model) => ({
+    name: `certified-recipes-${model.toLowerCase()}`,
+    file: "test/fixtures/certified-recipes.lips",
+    model,
+    set: {},
+    batch: 2,
+  })),
+  {
     name: "lipsformer-swin-released-mini",
     file: "test/fixtures/lipsformer-swin-released-mini.lips",
     model: "LipsFormerSwinReleasedMini",

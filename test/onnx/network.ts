@@ -2,7 +2,7 @@
 import { gradients } from "../../src/graph/autodiff.ts";
 import { Builder, type Tensor } from "../../src/graph/builder.ts";
 import type { Graph } from "../../src/graph/graph.ts";
-import { crossEntropy } from "../../src/graph/loss.ts";
+import { crossEntropyOf } from "../../src/graph/losses/cross-entropy.ts";
 import { simplify } from "../../src/graph/passes/simplify.ts";
 import type { HostTensor } from "../../src/runtime/engine.ts";
 
@@ -64,7 +64,7 @@ export function buildNetwork(batch = 4): Network {
   x = b.add(x, linear(b.reshape(b.transpose(mixed, [0, 2, 1, 3]), x.shape), "out", channels));
   x = b.add(x, linear(b.maximum(linear(x, "expand", 2 * channels), 0), "shrink", channels));
   const logits = linear(b.mean(b.reshape(x, [batch, 16, channels]), [1]), "head", 5);
-  const { loss, stop } = crossEntropy(b, logits, { own: labels, mixed: null }, 0.1);
+  const { loss, stop } = crossEntropyOf(b, logits, { own: labels, mixed: null }, 0.1);
   const grads = gradients(
     b,
     loss,

@@ -3,7 +3,7 @@ import { gradients } from "../../src/graph/autodiff.ts";
 import { Builder } from "../../src/graph/builder.ts";
 import type { Graph, HostTensor } from "../../src/graph/graph.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import { classificationLoss } from "../../src/graph/loss.ts";
+import { classificationLoss } from "../../src/graph/losses/classification.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../../src/graph/lower.ts";
 import { buildTrainingGraph } from "../../src/graph/training.ts";
 import type { Model, TrainConfig, Weight } from "../../src/model/model.ts";
@@ -65,7 +65,7 @@ export function gradientGraph(model: Model, recipe: TrainConfig): Graph {
   const options = { batch: recipe.batch, training: false, inputs, weights: params, random: null };
   const lowered = valueOf(lowerModel(builder, model, options));
   const labels = { own: builder.input("labels", [recipe.batch], "i32"), mixed: null };
-  const { loss, logits, stop } = valueOf(classificationLoss(builder, model, recipe, lowered, labels));
+  const { loss, logits, stop } = valueOf(classificationLoss(builder, model, recipe, lowered, labels, params));
   const grads = gradients(builder, loss, params, { stop });
   return builder.graph(model.name, [
     { name: "logits", tensor: logits },

@@ -66,7 +66,7 @@ def run(case: str) -> None:
     found = {f"output/{name}": x for name, x in zip(contract["outputs"], outputs)}
     if MODE == "train":
         recipe = contract["recipe"]
-        loss = optimise.loss_of(recipe, outputs[0], labels, labels, 1.0)
+        loss = optimise.loss_of(recipe, outputs[0], labels, labels, 1.0, optimise.head_of(model, contract))
         loss.backward()
         found["loss"] = loss
         # Copies: training moves parameters and gradients in place.
@@ -79,7 +79,7 @@ def run(case: str) -> None:
         while os.path.exists(os.path.join(case, f"feeds-{step}.safetensors")):
             inputs, labels = feeds_of(case, step, contract)
             optimise.set_rate(optimizer, recipe["optimizer"]["args"]["lr"])
-            loss = optimise.loss_of(recipe, model(*inputs), labels, labels, 1.0)
+            loss = optimise.loss_of(recipe, model(*inputs), labels, labels, 1.0, optimise.head_of(model, contract))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe["clip"] or float("inf"))

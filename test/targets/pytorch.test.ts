@@ -89,7 +89,7 @@ it("recipe.json has the numbers of every weight", () => {
     mean: number[];
   };
   expect(Object.keys(contract.groups)).toEqual(model.weights.map((w) => w.path));
-  expect(contract.groups["linear.weight"]).toEqual({ weight_decay: 0.05, lr_scale: 1 });
-  expect(contract.groups["linear.bias"]).toEqual({ weight_decay: 5e-4, lr_scale: 1 });
+  expect(contract.groups["linear.weight"]).toEqual({ rule: "adamw", weight_decay: 0.05, lr_scale: 1 });
+  expect(contract.groups["linear.bias"]).toEqual({ rule: "adamw", weight_decay: 5e-4, lr_scale: 1 });
   expect(contract.mean[0]).toBeCloseTo(0.286);
 });

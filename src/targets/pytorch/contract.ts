@@ -1,5 +1,6 @@
 /** recipe.json: what train.py needs to know of the model and of the spec's train section. */
 import { weightRecipes } from "../../graph/groups.ts";
+import { headOf } from "../../graph/losses/emma.ts";
 import { normalizationOf } from "../../model/normalization.ts";
 import type { Model, TrainConfig } from "../../model/model.ts";
 
@@ -18,18 +19,29 @@ export function contractOf(model: Model, recipe: TrainConfig): string {
     outputs: model.outputs.map(({ name }) => name),
     classes: model.values[model.outputs[0].value].shape.at(-1),
     ...frameOf(model, shape[2] ?? 1),
+    ...headOfLoss(model, recipe),
     recipe: said,
     groups: Object.fromEntries(
       model.weights
         .map(({ path, role }, i) => [path, role, groups[i]] as const)
         .filter(([, role]) => role !== "statistic")
-        .map(([path, , { weightDecay, lrScale }]) => [
+        .map(([path, , { rule, weightDecay, lrScale }]) => [
           path,
-          { weight_decay: weightDecay, lr_scale: lrScale },
+          { rule, weight_decay: weightDecay, lr_scale: lrScale },
         ]),
     ),
   };
   return JSON.stringify(contract, null, 1) + "\n";
+}
+
+/** Where a loss asks for it: the linear head's module, and the gain up to it that is proven for all weights. */
+function headOfLoss(model: Model, recipe: TrainConfig): { head?: { module: string; gain: number } } {
+  if (!recipe.loss.some(({ term }) => term.name === "emma")) return {};
+  const head = headOf(model, recipe);
+  // The training graph was built before, so this can't be refused.
+  if (!head.ok) throw new Error(head.problem.message);
+  const { weight, gain } = head.value;
+  return { head: { module: model.weights[weight].path.replace(/\.weight$/, ""), gain } };
 }
 
 /** Mean and deviation of each channel, for augmentations of images, whose entries lie in [0, 1]. */

@@ -261,18 +261,27 @@ function signature(name: string, parameters: readonly string[], result: string):
   return `export function ${name}(\n${parameters.map((p) => `  ${p},\n`).join("")}): ${result}`;
 }
 
-/** Zeros for the optimiser's state of every weight that it moves. */
+/** Zeros for the optimiser's state of every weight that it moves; which slots a weight has is its update rule's. */
 function stateLines(training: Graph): string {
   const outputs = new Set(training.outputs.map((o) => o.name));
-  const slots = slotsOf(training);
-  const without = training.outputs
+  const paths = training.outputs
     .filter((o) => o.name.startsWith("param/"))
-    .map((o) => o.name.slice("param/".length))
-    .filter((path) => !outputs.has(`${slots[0]}/${path}`));
-  const guard = without.length === 0 ? "" : `    if (${literal(without)}.includes(path)) continue;\n`;
+    .map((o) => o.name.slice("param/".length));
+  const slots = slotsOf(training);
+  const has = (slot: string, path: string): boolean => outputs.has(`${slot}/${path}`);
+  const without = paths.filter((path) => !slots.some((slot) => has(slot, path)));
+  const guard =
+    without.length === 0 || slots.length === 0
+      ? ""
+      : `    if (${literal(without)}.includes(path)) continue;\n`;
   const start = (slot: string): string =>
     slot === "ema" ? "tf.tensor(weights[path], [...shape])" : "tf.zeros([...shape])";
-  return guard + slots.map((slot) => `    state[\`${slot}/\${path}\`] = ${start(slot)};`).join("\n");
+  const lines = slots.map((slot) => {
+    const others = paths.filter((path) => !without.includes(path) && !has(slot, path));
+    const only = others.length === 0 ? "" : `if (!${literal(others)}.includes(path)) `;
+    return `    ${only}state[\`${slot}/\${path}\`] = ${start(slot)};`;
+  });
+  return guard + lines.join("\n");
 }
 
 /** Where weights are averaged, the averages are what is used. */

@@ -26,7 +26,7 @@ import augment
 import model as model_file
 import weights as weight_file
 from data import Batches, Samples, TestBatches, open_data
-from optimise import Average, learning_rate, loss_of, make_optimizer, set_rate
+from optimise import Average, full, head_of, learning_rate, like, loss_of, make_optimizer, set_rate
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -112,11 +112,6 @@ def settings(args: argparse.Namespace) -> tuple[dict, str, bool]:
     elif os.path.exists(os.path.join(folder, "config.json")):
         raise SystemExit(f"{folder} holds a run already; go on with it: --resume {folder}")
     return config, folder, False
-
-
-def full(tensor: Tensor) -> Tensor:
-    """The whole of a sharded tensor; every process must ask."""
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 class Run:
@@ -269,7 +264,7 @@ class Run:
         self.wrapped.train()
         with self.autocast():
             logits = self.wrapped(x)
-            loss = loss_of(recipe, logits, labels, others, share)
+            loss = loss_of(recipe, logits, labels, others, share, head_of(self.model, self.config))
         self.optimizer.zero_grad(set_to_none=True)
         if self.scaler:
             self.scaler.scale(loss).backward()
@@ -313,7 +308,8 @@ class Run:
                 logits = self.model(x.to(processes.device))
             logits, labels = logits[labels >= 0], labels[labels >= 0]
             if len(labels) > 0:
-                loss += loss_of(self.recipe, logits, labels, labels, 1.0).item() * len(labels)
+                own_loss = loss_of(self.recipe, logits, labels, labels, 1.0, head_of(self.model, self.config))
+                loss += own_loss.item() * len(labels)
                 hits += (logits.argmax(-1) == labels).sum().item()
                 count += len(labels)
         if self.average:
@@ -390,7 +386,7 @@ class Run:
                 if f"optimizer/{slot}/{path}" in state:
                     own[name] = like(state[f"optimizer/{slot}/{path}"], weight)
             if own:
-                if "exp_avg" in own:
+                if "exp_avg_sq" in own:
                     own["step"] = torch.tensor(float(self.step))
                 self.optimizer.state[weight] = own
             if self.average:
@@ -419,15 +415,6 @@ class Run:
         if self.processes.first:
             weight_file.save(path, state, {**self.kept_metadata(), "format": "lipsc weights 1"})
         self.processes.say(f"weights  {path}")
-
-
-def like(whole: Tensor, weight: Tensor) -> Tensor:
-    """A whole tensor as the weight is: on its device, sharded as it is."""
-    if hasattr(weight, "device_mesh"):
-        from torch.distributed.tensor import distribute_tensor
-
-        return distribute_tensor(whole.to(weight.device), weight.device_mesh, weight.placements)
-    return whole.to(weight.device)
 
 
 def main() -> None:
