@@ -80,7 +80,8 @@ export const notExecutable: Readonly<Record<string, string>> = {
   "specs/lbdn-digits.lips": "Sandwich has no lowering yet",
   "specs/lrformer.lips": "a score scaled by the whole input has no lowering yet",
   "specs/r2dn.lips": "R2DN has no lowering yet",
-  "specs/two-lipschitz.lips": "the constraint `rms` has no parametrisation yet, and Muon isn't compiled",
+  "specs/two-lipschitz.lips":
+    "the constraint `rms` has no parametrisation yet, and the loss next_token isn't compiled",
 };
 
 /** The reduced model. */

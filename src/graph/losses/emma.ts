@@ -4,7 +4,7 @@ import { Analysis } from "../../gain/analyze.ts";
 import { entry, type Reason } from "../../gain/gain.ts";
 import type { Model, TrainConfig, WeightId } from "../../model/model.ts";
 import type { Builder, Tensor } from "../builder.ts";
-import { effectiveWeight } from "../constraints.ts";
+import { effectiveWeight } from "../constraints/registry.ts";
 import { crossEntropyOf } from "./cross-entropy.ts";
 import { labelled, numberArg, oneHot, refused, type LossTerm } from "./loss.ts";
 
