@@ -4,6 +4,7 @@
  */
 import type { WeightOracle } from "../gain/facts.ts";
 import type { Model } from "../model/model.ts";
+import { ModelErrors } from "./model-errors.ts";
 
 /** A model with stored weights, and what is proven of them: `measure(tensors).oracle`. */
 export interface Weighted {
@@ -33,13 +34,34 @@ export interface LogitErrors {
  * (m − 2·exact − 2·perSample)/L, L the gain of the margin (docs/gains.md, "Certified radius").
  */
 export function logitErrors(weighted: Weighted, inputs: ArrayLike<number>, radius: number): LogitErrors {
-  void radius;
   const { model } = weighted;
-  const size = (value: number): number => model.values[value].shape.reduce((a, b) => a * b, 1);
-  const samples = inputs.length / size(model.inputs[0].value);
-  return {
-    perSample: new Float64Array(samples).fill(Infinity),
-    logits: new Float64Array(samples * size(model.outputs[0].value)).fill(NaN),
-    exact: new Float64Array(samples).fill(Infinity),
-  };
+  const [entries, outputs] = [model.inputs[0], model.outputs[0]].map(({ value }) =>
+    model.values[value].shape.reduce((a, b) => a * b, 1),
+  );
+  const samples = inputs.length / entries;
+  const perSample = new Float64Array(samples).fill(Infinity);
+  const exact = new Float64Array(samples).fill(Infinity);
+  const logits = new Float64Array(samples * outputs).fill(NaN);
+  const errors = opened(weighted);
+  for (let i = 0; errors && i < samples; i++) {
+    const sample = Float64Array.from({ length: entries }, (_, j) => inputs[i * entries + j]);
+    const found = errors.at(sample, radius);
+    if (!found.centre.every(Number.isFinite)) continue;
+    logits.set(found.centre, i * outputs);
+    perSample[i] = found.engine.linf;
+    exact[i] = found.exact.linf;
+  }
+  return { perSample, logits, exact };
+}
+
+/** What doesn't depend on samples is computed once. */
+const known = new WeakMap<Weighted, { readonly errors: ModelErrors | null }>();
+
+function opened(weighted: Weighted): ModelErrors | null {
+  let found = known.get(weighted);
+  if (!found) {
+    found = { errors: ModelErrors.of(weighted.model, weighted.tensors, weighted.oracle) };
+    known.set(weighted, found);
+  }
+  return found.errors;
 }
