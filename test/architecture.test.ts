@@ -17,6 +17,7 @@ const rooms: Record<string, readonly string[]> = {
   targets: ["graph", "model", "diagnostics", "text"],
   rounding: ["graph", "gain", "layers", "model", "diagnostics"],
   measure: ["gain", "model", "graph", "rounding"],
+  certificate: ["gain", "model"],
   runtime: ["targets", "graph", "model", "diagnostics", "gain"],
 };
 
@@ -44,6 +45,24 @@ it("every room imports only from the rooms it may know", () => {
   }
   expect(strays).toEqual([]);
 });
+
+it("the checker of certificates imports nothing but its own files and Node's modules", () => {
+  const checker = files.filter((file) => file.startsWith("src/certificate/verify/"));
+  expect(checker.length).toBeGreaterThan(10);
+  const strays = checker.flatMap((file) =>
+    importsOf(file).filter((path) => {
+      const target = relative(".", join(dirname(file), path));
+      return !path.startsWith("node:") && !target.startsWith("src/certificate/verify/");
+    }),
+  );
+  expect(strays).toEqual([]);
+});
+
+/** What a file imports, by any form of import. */
+function importsOf(file: string): string[] {
+  const text = stripComments(readFileSync(file, "utf8"));
+  return [...text.matchAll(/(?:from|import|import\()\s*"([^"]+)"/g)].map(([, path]) => path);
+}
 
 it("the compiler proper has no door to files, clock or network but the host", () => {
   const pure = [

@@ -1,0 +1,211 @@
+/**
+ * Writes a certificate: what the analysis proves of a model, step by step, as a document that the checker (verify/) derives
+ * again. Where the checker's rules don't reach a number of the analysis (they are fewer), the certificate states the number
+ * that they give: it never claims more than it shows.
+ */
+import type { Analysis } from "../gain/analyze.ts";
+import type { WeightFacts } from "../gain/facts.ts";
+import { verdictOf } from "../gain/claims.ts";
+import type { Model, Node, Phase, Weight } from "../model/model.ts";
+import { canonical, sealOf, sha256 } from "./verify/canonical.ts";
+import { derive, knownBy, nameOf, type Judge } from "./verify/derive.ts";
+import type {
+  Bound,
+  Certificate,
+  FactsDocument,
+  HashedFile,
+  ModelDocument,
+  Proof,
+  RangeDocument,
+  Step,
+} from "./verify/document.ts";
+import { bounds, boundsBelow, numberAbove, numberBelow } from "./verify/enclosure.ts";
+import { checkGraph } from "./verify/graph.ts";
+
+export interface Subject {
+  readonly lipsc: string;
+  readonly specs: readonly HashedFile[];
+  readonly weights: HashedFile | null;
+  readonly set: { readonly [key: string]: string };
+}
+
+/** What the model is made of, as far as a proof reads it. */
+export function modelDocument(model: Model): ModelDocument {
+  return {
+    lips: model.lips,
+    name: model.name,
+    inputs: model.inputs.map(({ name, value, domain }) => ({ name, value, domain })),
+    outputs: model.outputs.map(({ name, value }) => ({ name, value })),
+    values: model.values.map(({ shape }) => shape),
+    nodes: model.nodes.map(nodeDocument),
+    weights: model.weights.map(({ path, shape, role, init, constraint, range }) => ({
+      path,
+      shape,
+      role,
+      init,
+      constraint,
+      range,
+    })),
+    claims: model.claims.map(
+      ({ kind, text, phase, from, to, fromName, toName, normIn, normOut, limit, instance }) => ({
+        kind,
+        text,
+        phase,
+        from,
+        to,
+        fromName,
+        toName,
+        normIn,
+        normOut,
+        limit,
+        instance,
+      }),
+    ),
+  };
+}
+
+function nodeDocument({
+  layer,
+  path,
+  inputs,
+  outputs,
+  config,
+  weights,
+  body,
+}: Node): ModelDocument["nodes"][number] {
+  const inner = body && { ...body, nodes: body.nodes.map(nodeDocument) };
+  return { layer, path, inputs, outputs, config, weights, body: inner };
+}
+
+/** A bound as it is written: what is not proven is null. */
+function bound(x: number): Bound {
+  return Number.isFinite(x) ? x : null;
+}
+
+/** Loosens what the checker's rules don't reach. */
+const loosen: Judge = {
+  bound(stated, derived, { low }) {
+    if (low) return boundsBelow(stated ?? -Infinity, derived) ? stated : bound(numberBelow(derived));
+    return bounds(stated ?? Infinity, derived) ? stated : bound(numberAbove(derived));
+  },
+  rule: ({ rule }, rules) => (rules.has(rule) ? rule : [...rules.keys()][0]),
+};
+
+/** Facts of a weight in a phase, as the analysis has them. */
+export type FactsOf = (weight: Weight, phase: Phase) => WeightFacts;
+
+/** The certificate of a model in these phases. Throws where the model holds what no rule knows: see `uncertifiable`. */
+export function writeCertificate(
+  model: Model,
+  phases: readonly { readonly analysis: Analysis; readonly facts: FactsOf }[],
+  subject: Subject,
+): Certificate {
+  // Through JSON and back, so that what is hashed is what a reader reads.
+  const document = JSON.parse(JSON.stringify(modelDocument(model))) as ModelDocument;
+  const graph = checkGraph(document);
+  const proofs = phases.map(({ analysis, facts }, i) =>
+    derive(document, graph, proofOf(model, document, analysis, facts, graph.own), `proofs[${i}]`, loosen),
+  );
+  const certificate: Omit<Certificate, "seal"> = {
+    certificate: 1,
+    lipsc: subject.lipsc,
+    model: document,
+    hashes: { model: sha256(canonical(document)), specs: subject.specs, weights: subject.weights },
+    set: subject.set,
+    proofs,
+  };
+  return { ...certificate, seal: sealOf(certificate) };
+}
+
+function proofOf(
+  model: Model,
+  document: ModelDocument,
+  analysis: Analysis,
+  facts: FactsOf,
+  own: ReadonlySet<number>,
+): Proof {
+  const { phase } = analysis;
+  const claims = model.claims.flatMap((claim, i) => (claim.phase === phase ? [{ claim, i }] : []));
+  const sources = new Set([
+    ...model.inputs.map(({ value }) => value),
+    ...claims
+      .filter(({ claim }) => claim.kind !== "radius" && own.has(claim.from))
+      .map(({ claim }) => claim.from),
+  ]);
+  return {
+    phase,
+    facts: model.weights.map((weight, i) => factsDocument(facts(weight, phase), document, i, phase)),
+    ranges: model.values.map((_, value) => (own.has(value) ? rangeDocument(analysis, value) : null)),
+    derivations: [...sources].map((source) => ({ source, steps: stepsOf(document, analysis, source) })),
+    claims: claims.map(({ claim, i }) => {
+      const { upper } = verdictOf(claim, () => analysis, true);
+      return { claim: i, upper: bound(upper), proven: upper <= claim.limit };
+    }),
+  };
+}
+
+/** Entries are listed for vectors of a few numbers: rules look at single ones of coefficients by head. */
+const listed = 64;
+
+function factsDocument(
+  facts: WeightFacts,
+  { weights }: ModelDocument,
+  index: number,
+  phase: Phase,
+): FactsDocument {
+  const known = knownBy(weights[index], phase);
+  const { spectral, frobenius, rowSum, rowNorm, maxAbs, low, high, values, stored } = facts;
+  const plain: FactsDocument = {
+    known,
+    spectral: bound(spectral),
+    frobenius: bound(frobenius),
+    rowSum: bound(rowSum),
+    rowNorm: bound(rowNorm),
+    maxAbs: bound(maxAbs),
+    low: bound(low),
+    high: bound(high),
+  };
+  if (known !== "measured") return plain;
+  const { role, shape } = weights[index];
+  const taps = role === "kernel" || role === "depthwise" ? stored?.kernel?.taps(1) : undefined;
+  return {
+    ...plain,
+    ...(values && values.length <= listed && shape.length <= 1 ? { values } : {}),
+    ...(stored ? { rowDistance: bound(stored.rowDistance), columnSpread: bound(stored.columnSpread) } : {}),
+    ...(taps?.every(Number.isFinite) ? { taps } : {}),
+  };
+}
+
+function rangeDocument(analysis: Analysis, value: number): RangeDocument {
+  const { l2, token, linf, low, high, spread } = analysis.range(value);
+  return {
+    l2: bound(l2),
+    token: bound(token),
+    linf: bound(linf),
+    low: bound(low),
+    high: bound(high),
+    spread: bound(spread),
+  };
+}
+
+/** The source, then every value that depends on it, in the order of the nodes. */
+function stepsOf({ nodes }: ModelDocument, analysis: Analysis, source: number): Step[] {
+  const gains = analysis.from(source);
+  const depends = new Set([source]);
+  const gain = (value: number): Bound[] => gains.gain(value).entries.map(bound);
+  const steps: Step[] = [{ value: source, rule: "source", premises: [], gain: gain(source) }];
+  for (const node of nodes) {
+    if (node.outputs.includes(source) || !node.inputs.some((value) => depends.has(value))) continue;
+    for (const value of node.outputs) {
+      depends.add(value);
+      // Premises follow from the rule; one that the checker doesn't have gives way to the layer's own.
+      steps.push({
+        value,
+        rule: gains.rule(value) || nameOf(node),
+        premises: node.inputs,
+        gain: gain(value),
+      });
+    }
+  }
+  return steps;
+}
