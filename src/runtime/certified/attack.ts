@@ -46,6 +46,19 @@ export interface Found {
   readonly distance: number;
 }
 
+/** One sample on its way. */
+interface Search {
+  readonly row: number;
+  readonly label: number;
+  readonly x: Float32Array;
+  /** point − x. */
+  readonly delta: Float64Array;
+  readonly point: Float32Array;
+  readonly random: () => number;
+  /** The class that is climbed towards. */
+  wrong: number;
+}
+
 /** Kept free of the ball's edge, so that rounding to float32 can't lead over it. */
 const inside = 1 - 1e-6;
 
@@ -56,6 +69,9 @@ export class Attack {
   private readonly input: string;
   private readonly shape: Shape;
   private readonly domain: Domain;
+  /** Float32 ends of a box; ±∞ where the domain is none. */
+  private readonly low: number;
+  private readonly high: number;
   private readonly batch: number;
   private readonly classes: number;
 
@@ -69,6 +85,8 @@ export class Attack {
     const [input] = model.inputs;
     [this.session, this.weights, this.batch, this.options] = [session, weights, batch, options];
     [this.input, this.domain, this.shape] = [input.name, input.domain, model.values[input.value].shape];
+    const box = input.domain.kind === "box" ? input.domain : { low: -Infinity, high: Infinity };
+    [this.low, this.high] = [-storedBelow(-box.low), storedBelow(box.high)];
     this.classes = sizeOf(model.values[model.outputs[0].value].shape);
   }
 
@@ -119,7 +137,7 @@ export class Attack {
     const size = sizeOf(this.shape);
     const values = new Float32Array(this.batch * size);
     const direction = new Float32Array(this.batch * this.classes);
-    const searches = rows.map((row, i) => {
+    const searches = rows.map((row, i): Search => {
       const x = targets.values.subarray(row * size, (row + 1) * size);
       const delta = restart === 0 ? from.subarray(row * size, (row + 1) * size) : new Float64Array(size);
       const order = targets.order[row];
@@ -137,7 +155,7 @@ export class Attack {
       };
     });
     const hits = new Map<number, Found>();
-    for (const { x, delta, point } of searches) this.place(x, delta, point, epsilon);
+    for (const search of searches) this.place(search, epsilon);
     for (let step = 0; step <= steps && hits.size < rows.length; step++) {
       searches.forEach(({ label, wrong }, i) => {
         direction.fill(0, i * this.classes, (i + 1) * this.classes);
@@ -149,6 +167,7 @@ export class Attack {
         [`data/${this.input}`]: { dtype: "f32", dims: [this.batch, ...this.shape], data: values },
         direction: { dtype: "f32", dims: [this.batch, this.classes], data: direction },
       });
+      const slopes = out.slope.data as Float32Array;
       const length = epsilon * 0.5 * (1 + Math.cos((Math.PI * step) / Math.max(1, steps)));
       searches.forEach((search, i) => {
         if (hits.has(search.row)) return;
@@ -158,19 +177,15 @@ export class Attack {
         // The search for any wrong class goes after the one that is ahead now.
         else if (restart === 0) search.wrong = ahead(logits, search.label);
         if (hit || step === steps) return;
-        const slope = out.slope.data.subarray(i * size, (i + 1) * size);
+        const slope = slopes.subarray(i * size, (i + 1) * size);
         this.move(search, slope, length);
-        this.place(search.x, search.delta, search.point, epsilon);
+        this.place(search, epsilon);
       });
     }
     return hits;
   }
 
-  private judge(
-    { x, point, label }: { x: Float32Array; point: Float32Array; label: number },
-    logits: ArrayLike<number>,
-    epsilon: number,
-  ): Found | null {
+  private judge({ x, point, label }: Search, logits: ArrayLike<number>, epsilon: number): Found | null {
     const predicted = predictionOf(logits);
     if (predicted === label) return null;
     const distance = normOf(difference(x, point), this.shape, this.options.norm);
@@ -179,55 +194,75 @@ export class Attack {
   }
 
   /** One step uphill; what would lead out of a box at once is no way up. */
-  private move(
-    {
-      delta,
-      point,
-      random,
-    }: { readonly delta: Float64Array; readonly point: Float32Array; random: () => number },
-    slope: ArrayLike<number>,
-    length: number,
-  ): void {
-    const { domain } = this;
-    const { norm } = this.options;
-    const [low, high] = domain.kind === "box" ? [domain.low, domain.high] : [-Infinity, Infinity];
-    const way = new Float64Array(delta.length);
+  private move({ delta, point, random }: Search, slope: Float32Array, length: number): void {
+    const { low, high } = this;
+    const signs = this.options.norm === "linf";
     let squares = 0;
-    for (let k = 0; k < way.length; k++) {
-      const g = slope[k];
-      if (!Number.isFinite(g) || (g > 0 ? point[k] >= high : point[k] <= low)) continue;
-      way[k] = norm === "linf" ? Math.sign(g) : g;
-      squares += way[k] * way[k];
+    for (let k = 0; k < delta.length; k++) {
+      const g = climbable(slope[k], point[k], low, high);
+      squares += g * g;
     }
-    if (!(squares > 0)) {
+    if (!(squares > 0) || squares === Infinity) {
       // A flat place: anywhere but here.
-      for (let k = 0; k < way.length; k++) squares += (way[k] = random() - 0.5) ** 2;
+      for (let k = 0; k < delta.length; k++)
+        delta[k] += (length * (2 * random() - 1)) / Math.sqrt(delta.length);
+      return;
     }
-    const factor = norm === "linf" ? length : length / Math.sqrt(squares);
-    for (let k = 0; k < way.length; k++) delta[k] += factor * way[k];
+    const factor = length / Math.sqrt(squares);
+    for (let k = 0; k < delta.length; k++) {
+      const g = climbable(slope[k], point[k], low, high);
+      delta[k] += signs ? length * Math.sign(g) : factor * g;
+    }
   }
 
   /**
    * Into the ball, then into the domain: the nearest point of a convex set that holds x is no farther from x. `delta`
    * becomes what `point` really is away.
    */
-  private place(x: Float32Array, delta: Float64Array, point: Float32Array, epsilon: number): void {
+  private place({ x, delta, point }: Pick<Search, "x" | "delta" | "point">, epsilon: number): void {
+    const { domain, low, high } = this;
     const { norm } = this.options;
     let radius = epsilon * inside;
+    let factor = 1;
     if (norm === "linf") {
       // One entry's rounding to float32 moves it by up to half an ulp; in l2 that is lost among the others.
       radius = Math.max(0, radius - 2 ** -23 * (normOf(x, this.shape, "linf") + epsilon));
-      for (let k = 0; k < delta.length; k++) delta[k] = Math.min(Math.max(delta[k], -radius), radius);
     } else {
-      const size = normOf(delta, this.shape, norm);
-      if (size > radius) for (let k = 0; k < delta.length; k++) delta[k] *= radius / size;
+      let squares = 0;
+      for (let k = 0; k < delta.length; k++) squares += delta[k] * delta[k];
+      if (squares > radius * radius) factor = radius / Math.sqrt(squares);
+      radius = Infinity;
     }
-    const moved = new Float64Array(delta.length);
-    for (let k = 0; k < delta.length; k++) moved[k] = x[k] + delta[k];
-    intoDomain(moved, this.shape, this.domain);
-    point.set(moved);
-    for (let k = 0; k < delta.length; k++) delta[k] = moved[k] - x[k];
+    for (let k = 0; k < delta.length; k++) {
+      const d = factor * delta[k];
+      const moved = x[k] + (d > radius ? radius : d < -radius ? -radius : d);
+      point[k] = moved > high ? high : moved < low ? low : moved;
+    }
+    if (domain.kind === "ball") {
+      const moved = Float64Array.from(point);
+      intoDomain(moved, this.shape, domain);
+      point.set(moved);
+    }
+    for (let k = 0; k < delta.length; k++) delta[k] = point[k] - x[k];
   }
+}
+
+/** The slope in one entry; 0 where it is no number, or leads out of the box. */
+function climbable(g: number, at: number, low: number, high: number): number {
+  if (g > 0) return at < high && g < Infinity ? g : 0;
+  return g < 0 && at > low && g > -Infinity ? g : 0;
+}
+
+/** The largest float32 ≤ x. */
+function storedBelow(x: number): number {
+  const near = Math.fround(x);
+  if (!(near > x) || near === Infinity) return near;
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, near);
+  // Towards −∞: away from zero below it, towards zero above it, and from 0 to the smallest number below.
+  if (near === 0) return -(2 ** -149);
+  view.setInt32(0, view.getInt32(0) + (near > 0 ? -1 : 1));
+  return view.getFloat32(0);
 }
 
 /** The largest logit beside the label's; a NaN is passed over. */
