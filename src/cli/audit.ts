@@ -4,8 +4,11 @@
  * a soundness bug of lipsc: exit code 1, said loudly.
  */
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { good, type Result } from "../diagnostics/result.ts";
+import type { Analysis } from "../gain/analyze.ts";
 import { entry, norms } from "../gain/gain.ts";
-import type { Norm } from "../model/model.ts";
+import type { Model, ValueId } from "../model/model.ts";
+import { stretchesBetween } from "../model/stretches.ts";
 import { steepest, type Audit } from "../runtime/audit/ascent.ts";
 import { openData } from "../runtime/data/open.ts";
 import { fill } from "../runtime/data/samples.ts";
@@ -16,30 +19,17 @@ import { permutation } from "../runtime/random.ts";
 import { certify, openWeights, type CertifyOptions, type Weighted } from "./certify.ts";
 import { engineRequest, type EngineFlags } from "./engine-options.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
-import { plural, showBound, showFactor } from "./report/numbers.ts";
-import { painter, tabulate, wrap, type Paint } from "./report/table.ts";
+import { auditText, bracketDocument, broken, type BlockBrackets, type Bracket } from "./report/audit.ts";
+import { plural } from "./report/numbers.ts";
+import { painter } from "./report/table.ts";
 
 export interface AuditOptions extends Omit<CertifyOptions, "explainBound">, EngineFlags {
   readonly data: string | null;
   readonly restarts: number;
   readonly steps: number;
   readonly seed: number;
-}
-
-/** observed ≤ true ≤ upper, in one norm of input and output. */
-export interface Bracket {
-  readonly from: string;
-  readonly to: string;
-  readonly norm: Norm;
-  readonly observed: number;
-  readonly upper: number;
-}
-
-/** An observation above the proof, as an error; null where there is none. */
-export function broken({ from, to, norm, observed, upper }: Bracket): Diagnostic | null {
-  if (observed <= upper) return null;
-  const names = { from, to, norm, observed: String(observed), upper: String(upper) };
-  return diagnostic("bound-broken", null, names);
+  /** Whether blocks are searched one by one, too. */
+  readonly blocks: boolean;
 }
 
 const say = (text: string): void => void process.stdout.write(text);
@@ -79,75 +69,83 @@ export async function runAudit(options: AuditOptions): Promise<number> {
       { dtype: "f32", dims: w.shape, data: weighted.tensors.get(w.path) as Float32Array },
     ]),
   );
+  const { restarts, steps, seed } = options;
+  const analysis = report.analysisOf("checkpoint");
+  const common = { model, weights: state, engine: engine.value, seed, samples };
   const brackets: Bracket[] = [];
+  const blocks: BlockBrackets[] = [];
   for (const input of inputs) {
     for (const output of model.outputs) {
-      const gain = report.analysisOf("checkpoint").from(input.value).gain(output.value);
-      const { restarts, steps, seed } = options;
-      const search = { restarts, steps, seed, samples };
-      const audit: Audit = { model, weights: state, engine: engine.value, input, output, ...search };
-      for (const norm of norms) {
-        const found = await steepest(audit, norm);
-        if (!found.ok) return fail([found.problem]);
-        const upper = entry(gain, norm, norm);
-        brackets.push({ from: input.name, to: output.name, norm, observed: found.value.lower, upper });
+      const names = { from: input.name, to: output.name };
+      const found = await bracket(
+        analysis,
+        { ...common, input, from: null, to: output.value, restarts, steps },
+        names,
+      );
+      if (!found.ok) return fail([found.problem]);
+      brackets.push(...found.value);
+      if (!options.blocks) continue;
+      for (const stretch of stretchesBetween(model, input.value, output.value)) {
+        const { from, to, name } = stretch;
+        // The same ends are the whole model.
+        if (from === input.value && to === output.value) continue;
+        const search = { restarts: Math.ceil(restarts / 2), steps: Math.ceil(steps / 2) };
+        const ends = { from: nameOf(model, from), to: nameOf(model, to) };
+        const inside = from === input.value ? null : from;
+        const ofBlock = await bracket(analysis, { ...common, input, from: inside, to, ...search }, ends);
+        if (!ofBlock.ok) return fail([ofBlock.problem]);
+        blocks.push({ name, brackets: ofBlock.value });
       }
     }
   }
-  const bugs = brackets.flatMap((bracket) => broken(bracket) ?? []);
+  const all = [...brackets, ...blocks.flatMap((block) => block.brackets)];
+  const bugs = all.flatMap((found) => broken(found) ?? []);
   const seconds = (performance.now() - began) / 1000;
-  if (text) say(auditText(brackets, seconds, paint));
+  if (text) say(auditText(brackets, blocks, seconds, paint));
   else {
-    const rows = brackets.map(({ observed, upper, ...names }) => ({
-      ...names,
-      observed,
-      upper: Number.isFinite(upper) ? upper : "Infinity",
-      ratio: Number.isFinite(upper / observed) ? upper / observed : null,
-    }));
+    const search = { restarts, steps, seed };
     const { weights } = subject;
-    const search = { restarts: options.restarts, steps: options.steps, seed: options.seed };
-    say(
-      JSON.stringify(
-        { model: model.name, weights, engine: name, search, seconds, gains: rows, sound: bugs.length === 0 },
-        null,
-        2,
-      ) + "\n",
-    );
+    const sound = bugs.length === 0;
+    const gains = brackets.map(bracketDocument);
+    const ofBlocks = blocks.map((block) => ({
+      block: block.name,
+      gains: block.brackets.map(bracketDocument),
+    }));
+    const document = {
+      model: model.name,
+      weights,
+      engine: name,
+      search,
+      seconds,
+      gains,
+      blocks: ofBlocks,
+      sound,
+    };
+    say(JSON.stringify(document, null, 2) + "\n");
   }
   return bugs.length > 0 ? fail(bugs) : 0;
 }
 
-export function auditText(brackets: readonly Bracket[], seconds: number, paint: Paint): string {
-  const several = new Set(brackets.map(({ from, to }) => `${from} ${to}`)).size > 1;
-  const rows = brackets.map((bracket) => {
-    const { from, to, norm, observed, upper } = bracket;
-    const holds = broken(bracket) === null;
-    return [
-      holds ? paint("good", "✓") : paint("bad", "✗"),
-      ...(several ? [`${from} → ${to}`] : []),
-      norm,
-      observed > 0 ? observed.toPrecision(4) : "0",
-      holds ? "≤ true ≤" : "> !",
-      showBound(upper),
-      observed > 0 ? `×${showFactor(upper / observed)}` : "",
-    ];
-  });
-  const { from, to } = brackets[0];
-  const head = ["", ...(several ? [""] : []), "", "observed", "", "proven", "proven/observed"];
-  const align = head.map((_, i) => ({ align: i < head.length - 4 ? ("left" as const) : ("right" as const) }));
-  const [first, ...lines] = tabulate([head, ...rows], align);
-  const told =
-    "Observed: the largest ‖f(x) − f(y)‖/‖x − y‖ found between two inputs of the domain, in float64, less its rounding " +
-    `error. A longer search (--restarts, --steps) may find more. ${seconds.toFixed(1)} s.`;
-  return (
-    [
-      paint("bold", several ? "  gains" : `  gain ${from} → ${to}`),
-      paint("dim", first),
-      ...lines,
-      "",
-      ...wrap(told).map((line) => paint("dim", line)),
-    ].join("\n") + "\n"
-  );
+/** observed ≤ true ≤ proven from one value to another, in each norm. */
+async function bracket(
+  analysis: Analysis,
+  audit: Audit,
+  names: { readonly from: string; readonly to: string },
+): Promise<Result<Bracket[]>> {
+  const gain = analysis.gainFrom(audit.from ?? audit.input.value, audit.to);
+  const brackets: Bracket[] = [];
+  for (const norm of norms) {
+    const found = await steepest(audit, norm);
+    if (!found.ok) return found;
+    brackets.push({ ...names, norm, observed: found.value.lower, upper: entry(gain, norm, norm) });
+  }
+  return good(brackets);
+}
+
+/** What the spec calls a value, or the layer that gives it. */
+function nameOf(model: Model, value: ValueId): string {
+  const tap = model.taps.find((t) => t.value === value)?.name;
+  return tap ?? model.nodes.find(({ outputs }) => outputs.includes(value))?.path ?? `value ${value}`;
 }
 
 /** Samples of the run's data for every second start; none where there are no data, or of another input. */

@@ -15,6 +15,7 @@ interface AuditFlags {
   restarts: number;
   steps: number;
   seed: number;
+  blocks: boolean;
   data?: string;
   engine?: string;
   device?: Provider;
@@ -65,6 +66,7 @@ export function addProofCommands(program: Command, set: () => Option): void {
       .option("--restarts <n>", "starts of the search", count, 16)
       .option("--steps <n>", "steps of gradient ascent for each", count, 150)
       .option("--seed <n>", "seed of the search", seed, 0)
+      .option("--no-blocks", "only the whole model, not block by block")
       .option("--data <path>", "where starts come from, in place of the run's data")
       .option("--engine <name>", "what climbs; observations are confirmed in float64")
       .addOption(new Option("--device <device>", "where onnxruntime runs").choices(["cpu", "webgpu", "cuda"]))

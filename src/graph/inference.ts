@@ -1,6 +1,6 @@
 /** The inference graph, and the evaluation graph with loss and hits. */
 import { good, type Result } from "../diagnostics/result.ts";
-import type { Model, TrainConfig } from "../model/model.ts";
+import type { Model, TrainConfig, ValueId } from "../model/model.ts";
 import { Builder } from "./builder.ts";
 import type { Graph } from "./graph.ts";
 import { countCorrect } from "./losses/accuracy.ts";
@@ -10,14 +10,19 @@ import { simplify } from "./passes/simplify.ts";
 
 export interface InferenceOptions {
   readonly batch: number;
+  /** In place of the model's own. */
+  readonly outputs?: readonly { readonly name: string; readonly value: ValueId }[];
 }
 
-/** `param/<path>` and `data/<input>` in, the model's outputs by name out. */
-export function buildInferenceGraph(model: Model, { batch }: InferenceOptions): Result<Graph> {
+/** `param/<path>` and `data/<input>` in, the model's outputs (or other values of it) by name out. */
+export function buildInferenceGraph(
+  model: Model,
+  { batch, outputs: wanted = model.outputs }: InferenceOptions,
+): Result<Graph> {
   const builder = new Builder();
   const { lowered } = lowerForInference(builder, model, batch);
   if (!lowered.ok) return lowered;
-  const outputs = model.outputs.map(({ name, value }) => {
+  const outputs = wanted.map(({ name, value }) => {
     const tensor = lowered.value.get(value);
     if (!tensor) throw new Error(`output ${name} was not computed`);
     return { name, tensor };

@@ -1,33 +1,11 @@
-/** The graphs that an attack runs: what constraints make of the weights, once; then logits and their slope in the input. */
+/** The graph that an attack climbs: logits, and their slope in the input. */
 import { good, type Result } from "../diagnostics/result.ts";
-import type { Model, Weight } from "../model/model.ts";
+import type { Model } from "../model/model.ts";
 import { vjp } from "./autodiff.ts";
 import { Builder } from "./builder.ts";
-import { effectiveWeight } from "./constraints/registry.ts";
 import type { Graph } from "./graph.ts";
 import { dataInputs, lowerModel, parameterInputs } from "./lower.ts";
 import { simplify } from "./passes/simplify.ts";
-
-/** `param/<path>` (free tensors) in; `effective/<path>` (what the network uses) out, of the constrained weights alone. */
-export function buildEffectiveGraph(model: Model): Result<Graph> {
-  const builder = new Builder();
-  const outputs = [];
-  for (const weight of model.weights.filter(isConstrained)) {
-    const made = effectiveWeight(builder, weight, builder.input(`param/${weight.path}`, weight.shape));
-    if (!made.ok) return made;
-    outputs.push({ name: `effective/${weight.path}`, tensor: made.value });
-  }
-  return good(simplify(builder.graph(`${model.name}/weights`, outputs)));
-}
-
-export function isConstrained({ constraint, shape }: Weight): boolean {
-  return constraint.kind !== "none" && shape.every((n) => n > 0);
-}
-
-/** The same network of weights as they are: for those that `buildEffectiveGraph` has made. */
-export function withoutConstraints(model: Model): Model {
-  return { ...model, weights: model.weights.map((w) => ({ ...w, constraint: { kind: "none" } })) };
-}
 
 /**
  * `param/<path>`, `data/<input>` [batch, …] and `direction` f32 [batch, classes] in; `logits` [batch, classes] and

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
-import { auditText, broken } from "../../src/cli/audit.ts";
+import { auditText, broken } from "../../src/cli/report/audit.ts";
 import { painter } from "../../src/cli/report/table.ts";
 import { Analysis } from "../../src/gain/analyze.ts";
 import { entry, norms } from "../../src/gain/gain.ts";
@@ -131,7 +131,25 @@ describe("lipsc audit", () => {
     const json = JSON.parse((await lipsc("audit", run, ...args, "--format", "json")).stdout) as {
       sound: boolean;
       gains: { norm: string; observed: number; upper: number; ratio: number }[];
+      blocks: { block: string; gains: { norm: string; observed: number; upper: number }[] }[];
     };
+    expect(json.blocks.map(({ block }) => block)).toEqual([
+      "normalize",
+      "patch_embed",
+      "center_norm",
+      "residual",
+      "center_norm_2",
+      "mean_pool",
+      "linear_3",
+    ]);
+    for (const { gains } of json.blocks) {
+      expect(gains.map(({ norm }) => norm)).toEqual(["l2", "token", "linf"]);
+      for (const { observed, upper } of gains) {
+        expect(observed).toBeGreaterThan(0.01 * upper);
+        expect(observed).toBeLessThanOrEqual(upper);
+      }
+    }
+    expect(text.stdout).toMatch(/residual +\d.*×/);
     expect(json.sound).toBe(true);
     expect(json.gains.map(({ norm }) => norm)).toEqual(["l2", "token", "linf"]);
     for (const { observed, upper, ratio } of json.gains) {
@@ -148,7 +166,7 @@ describe("lipsc audit", () => {
     expect(broken({ ...bracket, upper: 2.5 })).toBe(null);
     // No number is no proof.
     expect(broken({ ...bracket, upper: NaN })).not.toBe(null);
-    expect(auditText([bracket], 1, painter(false))).toMatch(/✗ +l2 +2\.500 +> !/);
+    expect(auditText([bracket], [], 1, painter(false))).toMatch(/✗ +l2 +2\.500 +> !/);
   });
 
   it("finds the gain of a linear map whose norm is known", async () => {

@@ -1,5 +1,6 @@
 /** The stages of a model for people: runs of nodes under one name, loops and repeated runs of stages folded. */
 import type { Model, Node, Shape } from "../../model/model.ts";
+import { roundOf } from "../../model/stretches.ts";
 import { macsOf, parametersIn } from "./figures.ts";
 
 export interface Stage {
@@ -103,11 +104,6 @@ function parametersOf(model: Model, node: Node, counted: Set<number>): number {
   }
   for (const inner of node.body?.nodes ?? []) sum += parametersOf(model, inner, counted);
   return sum;
-}
-
-/** `lips_block.2.0.attention.linear` → `lips_block.2.0`; `patch_embed_2.conv` → `patch_embed_2`. */
-function roundOf(path: string): string {
-  return /^[^.]+(\.\d+)*/.exec(path)?.[0] ?? path;
 }
 
 /** Without the loop's numbers and the number of a second use. */

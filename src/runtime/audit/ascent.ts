@@ -3,10 +3,13 @@
  * An engine climbs in float32; what is reported is ‖f(x) − f(y)‖/‖x − y‖ in float64 between two float32 points of the
  * domain, less its rounding error, and never a derivative (docs/gains.md, "Observed").
  */
+import { withoutConstraints } from "../../graph/effective.ts";
 import { interpret, array64 } from "../../graph/interpret.ts";
 import { buildInferenceGraph } from "../../graph/inference.ts";
+import type { Array64 } from "../../graph/primitives/primitive.ts";
 import { buildSteepnessGraph } from "../../graph/steepness.ts";
-import type { Model, ModelInput, ModelOutput, Norm, Shape } from "../../model/model.ts";
+import type { Model, ModelInput, Norm, Shape, ValueId } from "../../model/model.ts";
+import { effectiveWeights } from "../effective.ts";
 import type { Engine, HostTensor, Session } from "../engine.ts";
 import { generator } from "../random.ts";
 import { bad, good, type Result } from "../result.ts";
@@ -16,8 +19,11 @@ export interface Audit {
   readonly model: Model;
   readonly weights: ReadonlyMap<string, HostTensor>;
   readonly engine: Engine;
+  /** What is perturbed. */
   readonly input: ModelInput;
-  readonly output: ModelOutput;
+  /** A value that `to` depends on the input through; null: the input itself. Both are looked at in points of the domain. */
+  readonly from: ValueId | null;
+  readonly to: ValueId;
   /** Starts, climbed together. */
   readonly restarts: number;
   readonly steps: number;
@@ -41,33 +47,36 @@ interface Pair {
   readonly quotient: number;
 }
 
+/** Distances below this part of a value's size are mostly float32's rounding. */
+const drowned = 1e-4;
+
 /** Pairs that are computed again in float64. */
 const confirmed = 4;
 
 export async function steepest(audit: Audit, norm: Norm): Promise<Result<Observed>> {
-  const graph = buildSteepnessGraph(audit.model, {
-    batch: audit.restarts,
-    input: audit.input.name,
-    output: audit.output.name,
-    norm,
-  });
+  const { restarts: batch, input, from, to } = audit;
+  const used = await effectiveWeights(audit.model, audit.weights, audit.engine);
+  if (!used.ok) return used;
+  const plain = withoutConstraints(audit.model);
+  const graph = buildSteepnessGraph(plain, { batch, input: input.name, from, to, norm });
   if (!graph.ok) return graph;
   const session = await audit.engine.open(graph.value);
   if (!session.ok) return bad(session.problem);
-  const pairs = await new Ascent(audit, norm).climb(session.value);
+  const pairs = await new Ascent(audit, norm).climb(session.value, used.value);
   await session.value.release();
   return observe(audit, norm, pairs);
 }
 
 /** The best of these pairs by float64; nothing is observed (0) where no pair lies in the domain. */
 export function observe(
-  { model, weights, input, output, seed }: Audit,
+  { model, weights, input, from, to, seed }: Audit,
   norm: Norm,
   pairs: readonly Pick<Pair, "x" | "y">[],
 ): Result<Observed> {
-  const graph = buildInferenceGraph(model, { batch: 2 });
+  const outputs = [{ name: "to", value: to }, ...(from === null ? [] : [{ name: "from", value: from }])];
+  const graph = buildInferenceGraph(model, { batch: 2, outputs });
   if (!graph.ok) return graph;
-  const [shape, outShape] = [model.values[input.value].shape, model.values[output.value].shape];
+  const { shape } = model.values[input.value];
   const parameters = Object.fromEntries(
     [...weights].map(([name, { dims, data }]) => [name, array64(dims, data)]),
   );
@@ -80,19 +89,24 @@ export function observe(
       const fixed = fixedInput(other, model, seed);
       feeds[`data/${other.name}`] = array64(full, other === input ? [...x, ...y] : [...fixed, ...fixed]);
     }
-    const { data } = interpret(graph.value, feeds)[output.name];
-    const count = sizeOf(outShape);
-    const [fx, fy] = [data.subarray(0, count), data.subarray(count)];
-    const moved = normOf(difference(fx, fy), outShape, norm);
-    const lower = (moved - roundingOf(fx, fy)) / (normOf(difference(x, y), shape, norm) * (1 + 2 ** -40));
+    const values = interpret(graph.value, feeds);
+    const moved = distanceOf(values.to, norm);
+    const apart =
+      from === null
+        ? { size: normOf(difference(x, y), shape, norm), error: 0 }
+        : distanceOf(values.from, norm);
+    const lower = (moved.size - moved.error) / ((apart.size + apart.error) * (1 + 2 ** -40));
     if (lower > best.lower) best = { norm, lower, x, y };
   }
   return good(best);
 }
 
-/** What float64 may have added to a difference of two outputs: generously, 10⁴ units in the last place of each entry. */
-function roundingOf(p: Float64Array, q: Float64Array): number {
-  return 1e4 * 2 ** -53 * Math.hypot(normOf(p, [p.length], "l2"), normOf(q, [q.length], "l2"));
+/** The distance of the two samples of a batch, and what float64 may have added: generously, 10⁴ units in the last place of each entry. */
+function distanceOf({ shape: [, ...shape], data }: Array64, norm: Norm): { size: number; error: number } {
+  const count = sizeOf(shape);
+  const [p, q] = [data.subarray(0, count), data.subarray(count)];
+  const error = 1e4 * 2 ** -53 * Math.hypot(normOf(p, [count], "l2"), normOf(q, [count], "l2"));
+  return { size: normOf(difference(p, q), shape, norm), error };
 }
 
 /** A point for the inputs that are not perturbed. */
@@ -164,10 +178,8 @@ class Ascent {
     return data.subarray(b * this.count, (b + 1) * this.count);
   }
 
-  async climb(session: Session): Promise<readonly Pair[]> {
-    const { model, input, output, steps, restarts, weights, seed } = this.audit;
-    const outShape = model.values[output.value].shape;
-    const outCount = sizeOf(outShape);
+  async climb(session: Session, weights: Record<string, HostTensor>): Promise<readonly Pair[]> {
+    const { model, input, from, to, steps, restarts, seed } = this.audit;
     const dims = [restarts, ...this.shape];
     const fixed: Record<string, HostTensor> = {};
     for (const other of model.inputs) {
@@ -186,15 +198,17 @@ class Ascent {
     for (let step = 0; step <= steps; step++) {
       const y = this.x.map((v, i) => v + this.delta[i]);
       const out = await session.run({
-        ...Object.fromEntries(weights),
+        ...weights,
         ...fixed,
         [`data/${input.name}`]: { dtype: "f32", dims, data: Float32Array.from(this.x) },
         [`other/${input.name}`]: { dtype: "f32", dims, data: Float32Array.from(y) },
       });
       for (let b = 0; b < restarts; b++) {
-        const ends = [out.x.data, out.y.data].map((data) => data.subarray(b * outCount, (b + 1) * outCount));
-        const moved = normOf(difference(ends[0], ends[1]), outShape, this.norm);
-        const apart = normOf(this.row(this.delta, b), this.shape, this.norm);
+        const moved = this.between(out.x, out.y, b, to);
+        const apart =
+          from === null
+            ? normOf(this.row(this.delta, b), this.shape, this.norm)
+            : this.between(out["from/x"], out["from/y"], b, from, drowned);
         this.keep(b, moved / apart, y);
       }
       const rate = 0.05 * 0.5 * (1 + Math.cos((Math.PI * step) / Math.max(1, steps)));
@@ -219,9 +233,18 @@ class Ascent {
       .slice(0, confirmed);
   }
 
-  /** The best pair of each start. */
+  /** Distance of one start's two points in a value; 0 where it is a smaller part of their size than `least`. */
+  private between(x: HostTensor, y: HostTensor, b: number, value: ValueId, least = 0): number {
+    const { shape } = this.audit.model.values[value];
+    const count = sizeOf(shape);
+    const [p, q] = [x.data, y.data].map((data) => data.subarray(b * count, (b + 1) * count));
+    const distance = normOf(difference(p, q), shape, this.norm);
+    return distance > least * normOf(p, shape, this.norm) ? distance : 0;
+  }
+
+  /** The best pair of each start; one that float32 can't tell apart is none. */
   private keep(b: number, quotient: number, y: Float64Array): void {
-    if (!(quotient > (this.best[b]?.quotient ?? 0))) return;
+    if (!(quotient > (this.best[b]?.quotient ?? 0)) || quotient === Infinity) return;
     this.best[b] = { quotient, x: this.row(this.x, b).slice(), y: this.row(y, b).slice() };
   }
 }

@@ -3,14 +3,11 @@
  * perturbed input that is classified wrongly. What it doesn't find may still exist; what it finds is real: a float32 point
  * of the domain at a measured distance.
  */
-import {
-  buildEffectiveGraph,
-  buildSlopeGraph,
-  isConstrained,
-  withoutConstraints,
-} from "../../graph/slope.ts";
+import { withoutConstraints } from "../../graph/effective.ts";
+import { buildSlopeGraph } from "../../graph/slope.ts";
 import type { Domain, Model, Shape } from "../../model/model.ts";
 import { difference, inDomain, intoDomain, normOf, sizeOf } from "../audit/points.ts";
+import { effectiveWeights } from "../effective.ts";
 import type { Engine, HostTensor, Session } from "../engine.ts";
 import { generator } from "../random.ts";
 import { good, type Result } from "../result.ts";
@@ -270,24 +267,4 @@ function ahead(logits: ArrayLike<number>, label: number): number {
   let best = label === 0 ? 1 : 0;
   for (let k = 0; k < logits.length; k++) if (k !== label && logits[k] > logits[best]) best = k;
   return best;
-}
-
-/** The weights that the network uses, as this engine computes them. */
-async function effectiveWeights(
-  model: Model,
-  weights: ReadonlyMap<string, HostTensor>,
-  engine: Engine,
-): Promise<Result<Record<string, HostTensor>>> {
-  const used = Object.fromEntries(weights);
-  const constrained = model.weights.filter(isConstrained);
-  if (constrained.length === 0) return good(used);
-  const graph = buildEffectiveGraph(model);
-  if (!graph.ok) return graph;
-  const session = await engine.open(graph.value);
-  if (!session.ok) return session;
-  const names = constrained.map(({ path }) => `param/${path}`);
-  const made = await session.value.run(Object.fromEntries(names.map((name) => [name, used[name]])));
-  await session.value.release();
-  for (const { path } of constrained) used[`param/${path}`] = made[`effective/${path}`];
-  return good(used);
 }
