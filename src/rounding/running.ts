@@ -9,7 +9,7 @@ import { sizeOf } from "../graph/primitives/size.ts";
 import type { Primitive } from "../graph/primitives/primitive.ts";
 import { primitives } from "../graph/primitives/registry.ts";
 import type { Arithmetic } from "./arithmetic.ts";
-import { closed, infinite, isZero, normsOf, plus, zero, type Deviation } from "./deviation.ts";
+import { closed, infinite, isZero, normsOf, plus, tighter, zero, type Deviation } from "./deviation.ts";
 import { rules } from "./rules/registry.ts";
 import type { Rule } from "./rules/rule.ts";
 import { Value } from "./value.ts";
@@ -70,7 +70,9 @@ export function step(node: GraphNode, inputs: readonly Value[], tracks: readonly
   const passed = (of: readonly Deviation[]): Deviation =>
     of.every(isZero) ? zero : closed(rule.through(known, of), shape);
   const moved = differences.map(passed);
-  const reach = plus(size, passed(inputs.map((x) => x.spread)));
+  const cap = rule.cap?.(known) ?? null;
+  const around = plus(size, passed(inputs.map((x) => x.spread)));
+  const reach = cap ? tighter(around, cap) : around;
   const { local } = rule;
   const out = moved.map((d, t) => {
     const track = tracks[t];
@@ -78,6 +80,8 @@ export function step(node: GraphNode, inputs: readonly Value[], tracks: readonly
   });
   return new Value(shape, centre, out, {
     constant,
+    cap,
+    made: { op: node.op, inputs },
     ...(rule.low ? { low: rule.low(known) } : {}),
     ...(rule.terms ? { terms: rule.terms(known) } : {}),
   });

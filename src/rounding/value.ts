@@ -2,8 +2,9 @@
 import type { Dims } from "../graph/graph.ts";
 import { sizeOf } from "../graph/primitives/size.ts";
 import { spectralNormUpper } from "../gain/spectral.ts";
+import type { Op } from "../graph/graph.ts";
 import { addUp, maxUp, minBound, subDown } from "../gain/up.ts";
-import { normsOf, plus, zero, type Deviation } from "./deviation.ts";
+import { normsOf, plus, tighter, zero, type Deviation } from "./deviation.ts";
 import { twoNorm } from "./sums.ts";
 
 /**
@@ -20,6 +21,10 @@ export class Value {
   readonly terms: number;
   /** Made of weights and given numbers alone: the same for every sample, so its norms are worth a proof. */
   readonly constant: boolean;
+  /** Norms that no evaluation exceeds, whatever its operands are. */
+  readonly cap: Deviation | null;
+  /** What made it; null for what is fed or given. */
+  readonly made: { readonly op: Op; readonly inputs: readonly Value[] } | null;
   private norms: Deviation | null = null;
   private around: { readonly of: readonly Deviation[]; readonly region: Deviation } | null = null;
   private readonly spectra = new Map<string, number>();
@@ -28,12 +33,14 @@ export class Value {
     shape: Dims,
     centre: Float64Array,
     tracks: readonly Deviation[],
-    more: { readonly low?: number; readonly terms?: number; readonly constant?: boolean } = {},
+    more: Partial<Pick<Value, "low" | "terms" | "constant" | "cap" | "made">> = {},
   ) {
     [this.shape, this.centre, this.tracks] = [shape, centre, tracks];
     this.low = more.low ?? -Infinity;
     this.terms = more.terms ?? 0;
     this.constant = more.constant ?? false;
+    this.cap = more.cap ?? null;
+    this.made = more.made ?? null;
   }
 
   /** Norms of the centre. */
@@ -50,7 +57,8 @@ export class Value {
 
   /** Norms of any evaluation. */
   get reach(): Deviation {
-    return plus(this.size, this.spread);
+    const reach = plus(this.size, this.spread);
+    return this.cap ? tighter(reach, this.cap) : reach;
   }
 
   /** ≤ every entry of every evaluation. */

@@ -1,5 +1,6 @@
 /** Elementwise primitives under running error analysis. */
 import type { Dims } from "../../graph/graph.ts";
+import { sizeOf } from "../../graph/primitives/size.ts";
 import { addUp, divUp, expUp, maxUp, minBound, mulUp, sqrtDown, sqrtUp, subDown } from "../../gain/up.ts";
 import {
   broadcast,
@@ -10,6 +11,7 @@ import {
   isZero,
   plus,
   product,
+  tighter,
   times,
   zero,
   type Deviation,
@@ -32,10 +34,10 @@ function withTerms(step: Step, u: number): Deviation {
   return plus(beside(a.terms, b), beside(b.terms, a));
 }
 
-const sumRule = (low: (a: Value, b: Value) => number): Rule<"add"> & Rule<"sub"> => ({
+const sumRule = (low: (a: number, b: number) => number): Rule<"add"> & Rule<"sub"> => ({
   through: ({ inputs: [a, b], shape }, [da, db]) => plus(spreadTo(da, a, shape), spreadTo(db, b, shape)),
   local: (step, a) => plus(rounded(step, 1, a), withTerms(step, a.u)),
-  low: ({ inputs: [a, b] }) => low(a, b),
+  low: ({ inputs: [a, b] }) => low(lowOf(a), lowOf(b)),
   // Adding a constant may be a part of the product; what is added to that may be too.
   terms: ({ inputs: [a, b] }) => Math.max(b.constant ? a.terms : 0, a.constant ? b.terms : 0),
 });
@@ -43,7 +45,7 @@ const sumRule = (low: (a: Value, b: Value) => number): Rule<"add"> & Rule<"sub">
 /** Rounding is monotone: a sum of numbers ≥ l is computed as ≥ fl(l). */
 const below = (x: number): number => (x > 0 ? x * (1 - 2 ** -20) : x === 0 ? 0 : -Infinity);
 
-export const add = sumRule((a, b) => below(a.low + b.low));
+export const add = sumRule((a, b) => below(a + b));
 export const sub: Rule<"sub"> = sumRule(() => -Infinity);
 
 export const mul: Rule<"mul"> = {
@@ -53,9 +55,48 @@ export const mul: Rule<"mul"> = {
     return plus(product(forA, sizes[1]), product(forB, sizes[0]));
   },
   local: (step, a) => rounded(step, 1, a),
+  cap({ inputs: [a, b], shape }) {
+    // x·(factor/length of x)
+    const over = b.made?.op === "div" ? b.made.inputs : null;
+    return over?.[0].constant ? capOf(a, over[1], over[0].reach.linf, shape) : null;
+  },
   low: ({ inputs: [a, b] }) => (a === b ? 0 : a.low >= 0 && b.low >= 0 ? 0 : -Infinity),
   terms: ({ inputs: [a, b] }) => Math.max(a.terms, b.terms),
 };
+
+/** Below this, underflow in a sum of squares could matter beside what is added to it. */
+const smallest = 2 ** -90;
+
+/**
+ * c where b = √(Σx²/c + ε) or √max(Σx²/c, ε) over the rows of x, ε > 0: then ‖row of x/b‖₂ < √c in every evaluation, up
+ * to the rounding of b. null where b is something else.
+ */
+function lengthOf(b: Value, x: Value): number | null {
+  const guarded = b.made?.op === "sqrt" ? b.made.inputs[0].made : null;
+  if (!guarded || (guarded.op !== "add" && guarded.op !== "maximum")) return null;
+  const [squares, eps] = guarded.inputs;
+  if (!eps.constant || !(eps.least >= smallest)) return null;
+  let [inner, count] = [squares.made, 1];
+  if (inner?.op === "div" || inner?.op === "mul") {
+    const [sum, by] = inner.inputs;
+    if (!by.constant || by.centre.length !== 1 || !(by.centre[0] > 0)) return null;
+    count = inner.op === "div" ? by.centre[0] : 1 / by.centre[0];
+    inner = sum.made;
+  }
+  const last = x.shape[x.shape.length - 1];
+  if (inner?.op !== "sum" || squares.shape[squares.shape.length - 1] !== 1) return null;
+  // Summed along the last axis alone.
+  if (sizeOf(squares.shape) * last !== sizeOf(x.shape) || last > 4096) return null;
+  const square = inner.inputs[0].made;
+  const same = square?.op === "mul" && square.inputs[0] === x && square.inputs[1] === x;
+  return same ? count * (1 + 2 ** -20) : null;
+}
+
+/** The cap of x/√(Σx²/c + ε) times a factor: rounding adds less than a hundredth. */
+function capOf(x: Value, b: Value, factor: number, shape: Dims): Deviation | null {
+  const count = lengthOf(b, x);
+  return count === null ? null : closed({ row: mulUp(mulUp(1.01, factor), sqrtUp(count)) }, shape);
+}
 
 /** a/b − a'/b' = (a − a')/b' + (a/b)·(b' − b)/b'. */
 export const div: Rule<"div"> = {
@@ -66,8 +107,11 @@ export const div: Rule<"div"> = {
     const over = (d: Deviation, of: Value): Deviation => times(divUp(1, least), spreadTo(d, of, shape));
     // Quotients within reach, from the one at the centre.
     const far = plus(over(a.spread, a), product(over(b.spread, b), size));
-    return plus(over(da, a), product(over(db, b), plus(size, far)));
+    const cap = capOf(a, b, 1, shape);
+    const quotient = cap ? tighter(cap, plus(size, far)) : plus(size, far);
+    return plus(over(da, a), product(over(db, b), quotient));
   },
+  cap: ({ inputs: [a, b], shape }) => capOf(a, b, 1, shape),
   local: (step, a) => rounded(step, a.relative.div, a),
   low: ({ inputs: [a, b] }) => (a.low >= 0 && b.least > 0 ? 0 : -Infinity),
 };

@@ -32,6 +32,8 @@ export interface Rule<O extends Op> {
   through(step: Omit<Step<O>, "reach">, differences: readonly Deviation[]): Deviation;
   /** A bound of computed − f(a) for every a within reach. Left out: nothing is rounded. */
   readonly local?: (step: Step<O>, arithmetic: Arithmetic) => Deviation;
+  /** Norms that no evaluation exceeds, whatever its operands are: null where there is no such thing. */
+  readonly cap?: (step: Omit<Step<O>, "reach">) => Deviation | null;
   /** No entry lies below, in any evaluation. */
   readonly low?: (step: Omit<Step<O>, "reach">) => number;
   /** How many partial sums of a product may hold something that is added to the result (see `Value.terms`). */

@@ -11,6 +11,7 @@ import {
   normsOf,
   plus,
   rowLength,
+  tighter,
   times,
   zero,
   type Deviation,
@@ -72,6 +73,8 @@ export const softmax: Rule<"softmax"> = {
     const units = mulUp(1.1 * (2 * n + 4 + 2 * a.relative.exp + a.relative.div), a.u);
     return units < 0.01 ? closed({ row: addUp(units, 8 * n * a.tiny) }, shape) : infinite;
   },
+  // Rounding adds less than a hundredth, or the row is lost anyway.
+  cap: ({ shape }) => closed({ row: 1.01 }, shape),
   low: () => 0,
 };
 
@@ -160,8 +163,12 @@ export const matmul: Rule<"matmul"> = {
   local(step, a) {
     const spreads = step.inputs.map((x) => x.spread);
     // |Â||B̂| − |A||B| at the centre: both differences at once, by reaching values on either side.
-    const sums = plus(normsOf(step.absolute as Float64Array, step.shape), bilinear(step, spreads, true));
-    return accumulated(step, sidesOf(step.inputs, step.attributes, step.shape).inner, sums, step.reach, a);
+    const around = plus(normsOf(step.absolute as Float64Array, step.shape), bilinear(step, spreads, true));
+    const { inner, transposeA, transposeB } = sidesOf(step.inputs, step.attributes, step.shape);
+    const [x, y] = step.inputs;
+    const most = mulUp(vectorNorm(x, !transposeA), vectorNorm(y, transposeB));
+    const sums = tighter(around, closed({ linf: most }, step.shape));
+    return accumulated(step, inner, sums, tighter(step.reach, sums), a);
   },
   terms: (step) => sidesOf(step.inputs, step.attributes, step.shape).inner,
 };
