@@ -11,20 +11,23 @@ import { buildInferenceGraph } from "../../src/graph/inference.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import { modelOf } from "../elaborate/host.ts";
 import { isometry, normal, seeded, spectralNorm } from "../rig/matrix.ts";
-import { attack } from "../soundness/attack.ts";
-import { Dice } from "../soundness/generate.ts";
+import { attackSource } from "../soundness/campaign.ts";
 
 const random = seeded(21);
 const drawn = (size: number, scale = 1): Float32Array =>
   Float32Array.from({ length: size }, () => scale * normal(random));
 
-function model(body: string, shape = "[3, 4]"): Model {
-  return modelOf(`lips 1
+function model(body: string, shape?: string): Model {
+  return modelOf(sourceOf(body, shape));
+}
+
+function sourceOf(body: string, shape = "[3, 4]"): string {
+  return `lips 1
 import { Attention } from "std/attention"
 model M { input x: ${shape}
   weights { init: zeros, bias: false }
 ${body}
-}`);
+}`;
 }
 
 /** The proven gain from the input to the output, with neighbours multiplied and without. */
@@ -209,14 +212,13 @@ describe("never below what a search finds, never looser than layer by layer", ()
   it.each(programs)("%s", (program) => {
     const of = model(program);
     for (let seed = 1; seed <= 4; seed++) {
-      const draw = seeded(100 * seed);
-      const made = (tensors: Tensors): Analysis => new Analysis(of, "checkpoint", measure(tensors));
-      const result = attack(of, "checkpoint", made, new Dice(draw), draw, {
+      const attacked = attackSource(sourceOf(program), 100 * seed, {
+        phases: ["checkpoint"],
         hunts: 4,
         steps: 80,
         taps: true,
       });
-      expect(result.violations).toEqual([]);
+      expect(attacked?.attacks.flatMap(({ violations }) => violations)).toEqual([]);
       const tensors = new Map(of.weights.map((w) => [w.path, drawn(w.shape.reduce((a, b) => a * b, 1))]));
       for (const norm of ["l2", "token", "linf"] as const) {
         const { joined, apart } = bounds(of, tensors, norm);

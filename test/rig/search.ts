@@ -37,12 +37,16 @@ export interface Hunt {
    */
   readonly weights?: readonly number[];
   readonly keep?: (index: number, data: Float64Array) => void;
+  /** What the network uses in place of the sketch's tensors: parametrisations, so that the search moves free weights. */
+  readonly prepare?: (builder: Builder, tensors: readonly Tensor[]) => readonly Tensor[];
 }
 
 export interface Found {
   readonly attained: number;
   readonly x: Float64Array;
   readonly y: Float64Array;
+  /** The sketch's tensors as they were, where weights were searched over. */
+  readonly weights: readonly Float64Array[] | null;
 }
 
 /** The largest gain found between two points. */
@@ -142,6 +146,7 @@ function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found 
   const builder = new Builder();
   const points = [builder.input("x", full), builder.input("y", full)];
   const tensors = sketch.weights.map((w, i) => builder.input(`w${i}`, w.shape));
+  const used = hunt.prepare ? hunt.prepare(builder, tensors) : tensors;
   // Other inputs of the model are the same for both points.
   const others = new Map<ValueId, Tensor>();
   for (const { value } of model.inputs) {
@@ -152,7 +157,7 @@ function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found 
     others.set(value, builder.constant(data, dims));
   }
   const [fx, fy] = points.map((point) => {
-    const result = lower(model, builder, batch, new Map([...others, [from, point]]), tensors).get(to);
+    const result = lower(model, builder, batch, new Map([...others, [from, point]]), used).get(to);
     if (!result) throw new Error("the value doesn't follow from the source");
     return result;
   });
@@ -199,7 +204,9 @@ function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found 
   const climbX = climber(x);
   const climbDelta = climber(delta);
   const climbWeights = free.map((i) => climber(weights[i]));
-  let best: Found = { attained: 0, x: x.slice(0, count), y: x.slice(0, count) };
+  // Free tensors of any size: a step is small beside the tensor's own entries.
+  const typical = free.map((i) => (hunt.prepare ? Math.max(sizeOfEntries(weights[i]), 1e-3) : 1));
+  let best: Found = { attained: 0, x: x.slice(0, count), y: x.slice(0, count), weights: null };
   for (let step = 0; step <= steps; step++) {
     const y = x.map((v, i) => v + delta[i]);
     const out = interpret(graph, {
@@ -221,7 +228,13 @@ function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found 
         normOut,
       );
       const attained = (moved - roundingOf(p, q)) / apart;
-      if (attained > best.attained) best = { attained, x: xb.slice(), y: yb.slice() };
+      if (attained > best.attained)
+        best = {
+          attained,
+          x: xb.slice(),
+          y: yb.slice(),
+          weights: free.length > 0 ? weights.map((w) => w.slice()) : null,
+        };
     }
     const slow = rate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
     const [dx, dy] = [out.d0.data, out.d1.data];
@@ -235,7 +248,7 @@ function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found 
       dy,
       (i) => (4 * slow * distance[Math.floor(i / count)]) / (normIn === "linf" ? 1 : Math.sqrt(count)),
     );
-    climbWeights.forEach((climb, j) => climb(out[`d${2 + j}`].data, () => slow));
+    climbWeights.forEach((climb, j) => climb(out[`d${2 + j}`].data, () => slow * typical[j]));
     settle();
   }
   return best;
@@ -334,6 +347,11 @@ function keepSpectral(sketch: Sketch): (index: number, data: Float64Array) => vo
     const norm = spectralNorm(data, rows, sizeOf(rest));
     if (norm > allowed) for (let i = 0; i < data.length; i++) data[i] *= allowed / norm;
   };
+}
+
+/** The root mean square. */
+function sizeOfEntries(data: Float64Array): number {
+  return data.length === 0 ? 0 : normOf(data, [data.length], "l2") / Math.sqrt(data.length);
 }
 
 function sizeOf(shape: Shape): number {

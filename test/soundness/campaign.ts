@@ -1,13 +1,17 @@
 /** The campaign: random models, attacked until the time or the count is up; counterexamples are shrunk. */
 import { Analysis } from "../../src/gain/analyze.ts";
-import { measure, type Tensors } from "../../src/measure/measure.ts";
+import { layers as builtIn } from "../../src/layers/registry.ts";
 import { violations as illegal } from "../../src/model/legality.ts";
 import type { Model, Phase, Shape } from "../../src/model/model.ts";
 import { elaborate } from "../elaborate/host.ts";
 import { seeded } from "../rig/matrix.ts";
-import { attack, type Attack, type AttackOptions, type Violation } from "./attack.ts";
-import { Dice, generate } from "./generate.ts";
-import { render, simpler, type Program } from "./program.ts";
+import { attack, type Attack, type AttackOptions, type Tightness, type Violation } from "./attack.ts";
+import { Dice } from "./dice.ts";
+import { generate } from "./generate/generate.ts";
+import { notExecutable } from "./part.ts";
+import { render, type Program } from "./program.ts";
+import { shrink } from "./shrink.ts";
+import { withoutLowering } from "./tensors.ts";
 
 export interface CampaignOptions extends AttackOptions {
   readonly seed: number;
@@ -30,12 +34,24 @@ export interface Report {
   readonly models: number;
   readonly searches: number;
   readonly ranges: number;
-  readonly tightest: number;
-  /** How often each layer was in an attacked model. */
+  readonly claims: number;
+  readonly doubtful: number;
+  /** The largest attained/bound. */
+  readonly ratio: number;
+  /** How often each layer and each constraint was in an attacked model. */
   readonly layers: ReadonlyMap<string, number>;
+  readonly constraints: ReadonlyMap<string, number>;
+  readonly rules: ReadonlyMap<string, Tightness>;
+  /** Constraints whose facts were attacked, but not their parametrisation, for there is none. */
+  readonly facts: ReadonlySet<string>;
   readonly counterexamples: readonly Counterexample[];
   readonly seconds: number;
 }
+
+/** Layers that can't be attacked because they can't be computed, with the reason. */
+export const unattacked: ReadonlyMap<string, string> = new Map(
+  [...builtIn.values()].flatMap(({ name, lower }) => ("none" in lower ? [[name, lower.none] as const] : [])),
+);
 
 /** The only model of a source, null where it has mistakes. */
 function modelOf(source: string): Model | null {
@@ -43,11 +59,11 @@ function modelOf(source: string): Model | null {
   return diagnostics.hasErrors || models.length !== 1 ? null : models[0];
 }
 
-/** Shapes that the last line of a program gives. */
+/** Shapes that the last line of a program gives; null where it can't be computed. */
 function lastShapes(program: Program): readonly Shape[] | null {
   const names = program.lines.at(-1)?.names ?? [program.result];
   const model = modelOf(render(program));
-  if (!model) return null;
+  if (!model || notExecutable(model).size > 0) return null;
   const shapes = names.map((name) => {
     const value = model.taps.find((tap) => tap.name === name)?.value ?? model.outputs[0].value;
     return model.values[value].shape;
@@ -55,7 +71,7 @@ function lastShapes(program: Program): readonly Shape[] | null {
   return names.length > 1 ? names.map(() => shapes[0]) : shapes;
 }
 
-const phases: readonly Phase[] = ["init", "always", "checkpoint"];
+const allPhases: readonly Phase[] = ["init", "always", "checkpoint"];
 
 /** Attacks a source in every phase; everything random comes from the seed. */
 export function attackSource(
@@ -65,45 +81,15 @@ export function attackSource(
   draws = 1,
 ): { model: Model; attacks: Attack[] } | null {
   const model = modelOf(source);
-  if (!model) return null;
+  if (!model || notExecutable(model).size > 0) return null;
   const wrong = illegal(model);
   if (wrong.length > 0) throw new Error(`an illegal model:\n${source}\n${wrong.join("\n")}`);
-  const random = seeded(seed);
-  const dice = new Dice(random);
-  const attacks = phases.flatMap((phase) => {
-    const rules = options.layers ? { layers: options.layers } : {};
-    const analysis = phase === "checkpoint" ? null : new Analysis(model, phase, rules);
-    const of = (tensors: Tensors): Analysis =>
-      analysis ?? new Analysis(model, phase, { ...rules, ...measure(tensors) });
-    return Array.from({ length: draws }, () => attack(model, phase, of, dice, random, options));
+  const dice = new Dice(seeded(seed));
+  const attacks = (options.phases ?? allPhases).flatMap((phase) => {
+    const analysis = phase === "checkpoint" ? null : new Analysis(model, phase, options.rules);
+    return Array.from({ length: draws }, () => attack(source, model, phase, analysis, dice, options));
   });
   return { model, attacks };
-}
-
-function violationOf(source: string, seed: number, options: AttackOptions, draws: number): Violation | null {
-  return attackSource(source, seed, options, draws)?.attacks.flatMap((a) => a.violations)[0] ?? null;
-}
-
-/** Greedy: takes the first simpler program that still breaks a bound, until there is none. */
-export function shrink(
-  program: Program,
-  first: Violation,
-  seed: number,
-  options: AttackOptions,
-): { program: Program; violation: Violation } {
-  let [best, violation] = [program, first];
-  for (let round = 0; round < 20; round++) {
-    let better: Program | null = null;
-    for (const candidate of simpler(best)) {
-      const found = violationOf(render(candidate), seed, { ...options, hunts: 6 }, 4);
-      if (!found) continue;
-      [better, violation] = [candidate, found];
-      break;
-    }
-    if (!better) break;
-    best = better;
-  }
-  return { program: best, violation };
 }
 
 /** Whether a model has a node of this layer: the source may not name it (`+` is Add). */
@@ -117,32 +103,57 @@ function reads(program: Program, layer: string): boolean {
 export function campaign(options: CampaignOptions): Report {
   const started = Date.now();
   const elapsed = (): number => (Date.now() - started) / 1000;
-  const layers = new Map<string, number>();
+  const [layers, constraints] = [new Map<string, number>(), new Map<string, number>()];
+  const rules = new Map<string, Tightness>();
+  const facts = new Set<string>();
   const counterexamples: Counterexample[] = [];
-  let [models, searches, ranges, tightest] = [0, 0, 0, Infinity];
-  for (let i = 0; models < (options.models ?? Infinity) && elapsed() < (options.seconds ?? Infinity); i++) {
+  const sums = { models: 0, searches: 0, ranges: 0, claims: 0, doubtful: 0, ratio: 0 };
+  const going = (): boolean =>
+    sums.models < (options.models ?? Infinity) && elapsed() < (options.seconds ?? Infinity);
+  for (let i = 0; going(); i++) {
     const seed = (options.seed * 1_000_003 + i * 7919) >>> 0;
     const program = generate(new Dice(seeded(seed)), lastShapes);
     if (options.only !== undefined && !reads(program, options.only)) continue;
     const attacked = attackSource(render(program), seed, options);
     if (!attacked) continue;
-    models++;
-    const all = (nodes: Model["nodes"]): void =>
-      nodes.forEach((node) => {
-        layers.set(node.layer, (layers.get(node.layer) ?? 0) + 1);
-        if (node.body) all(node.body.nodes);
-      });
-    all(attacked.model.nodes);
-    for (const { violations, ...figures } of attacked.attacks) {
-      searches += figures.searches;
-      ranges += figures.rangesChecked;
-      tightest = Math.min(tightest, figures.tightest);
-      if (violations.length === 0) continue;
-      const { program: least, violation } = shrink(program, violations[0], seed, options);
+    sums.models++;
+    count(layers, namesOf(attacked.model.nodes));
+    count(
+      constraints,
+      attacked.model.weights.map((w) => w.constraint.kind),
+    );
+    withoutLowering(attacked.model).forEach((kind) => facts.add(kind));
+    for (const found of attacked.attacks) {
+      sums.searches += found.searches;
+      sums.ranges += found.ranges;
+      sums.claims += found.claims;
+      sums.doubtful += found.doubtful;
+      if (found.violations.length === 0) {
+        sums.ratio = Math.max(sums.ratio, found.ratio);
+        join(rules, found.rules);
+        continue;
+      }
+      const { program: least, violation } = shrink(program, found.violations[0], seed, options);
       counterexamples.push({ seed, source: render(least), violation });
       break;
     }
     if (options.first && counterexamples.length > 0) break;
   }
-  return { models, searches, ranges, tightest, layers, counterexamples, seconds: elapsed() };
+  return { ...sums, layers, constraints, rules, facts, counterexamples, seconds: elapsed() };
+}
+
+function namesOf(nodes: Model["nodes"]): string[] {
+  return nodes.flatMap((node) => [node.layer, ...(node.body ? namesOf(node.body.nodes) : [])]);
+}
+
+/** Once for each model. */
+function count(into: Map<string, number>, names: readonly string[]): void {
+  for (const name of new Set(names)) into.set(name, (into.get(name) ?? 0) + 1);
+}
+
+function join(into: Map<string, Tightness>, more: ReadonlyMap<string, Tightness>): void {
+  for (const [rule, { ratio, searches }] of more) {
+    const known = into.get(rule) ?? { ratio: 0, searches: 0 };
+    into.set(rule, { ratio: Math.max(known.ratio, ratio), searches: known.searches + searches });
+  }
 }
