@@ -2,9 +2,13 @@ import { defineLayer } from "./layer.ts";
 import { tokensOf } from "../gain/gain.ts";
 import { oneLipschitz } from "./sandwich.ts";
 
+/** Where the logarithm of q ends in the graph: e^(2·20) is far from the ends of float32. */
+const largestLog = 20;
+
 /**
  * SDP-based Lipschitz layer (Araujo et al., 2023, arXiv 2303.03169): x − 2WT⁻¹ρ(Wᵀx + b), W (c, width),
- * T = diag_i(Σ_j |WᵀW|_ij·q_j/q_i), q = e^`q` > 0; zero columns of W are dropped. Weights: `weight`, `q`, `bias`.
+ * T = diag_i(Σ_j |WᵀW|_ij·q_j/q_i), q = e^`q` > 0 (`q` cut to
+ * ±20); zero columns of W are dropped. Weights: `weight`, `q`, `bias`.
  * `gains.md`, "1-Lipschitz by construction".
  *
  * Gain: l2 and token 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: T − WᵀW is positive
@@ -40,7 +44,9 @@ export const sll = defineLayer({
   macs: ({ shapes: [shape], config }) => 2 * tokensOf(shape) * shape[shape.length - 1] * Number(config.width),
   rules: { gain: (context, [input]) => oneLipschitz(context, input) },
   lower: ({ builder: b, inputs: [x], weight, step }) => {
-    const [w, q] = [weight("weight"), b.exp(weight("q"))];
+    // Any q > 0 will do; within these ends its exponential and their quotients are numbers in float32, too.
+    const w = weight("weight");
+    const q = b.exp(b.minimum(b.maximum(weight("q"), -largestLog), largestLog));
     const gram = b.abs(b.matmul(w, w, true));
     const sums = b.div(b.sum(b.mul(gram, q), [1]), q);
     // A zero column has sum 0 and gives nothing: any divisor drops it.

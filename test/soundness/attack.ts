@@ -12,6 +12,8 @@ import { effective, freeTensors, intoRanges, keeper, prepared, sizeOf, type Tens
 import {
   analysisOf,
   breaks,
+  broken,
+  roomOfRanges,
   nameOf,
   replay,
   shown,
@@ -123,8 +125,8 @@ class Tally implements Attack {
 
   /** A breach counts where its replay from the text breaks the bound as well, whatever the last digits are. */
   breach(claim: string, witness: Witness): void {
-    const { bound, attained } = replay(witness, this.scene.rules);
-    if (breaks(bound, attained)) this.violations.push({ claim, bound, attained, witness });
+    const replayed = replay(witness, this.scene.rules);
+    if (broken(witness, replayed)) this.violations.push({ claim, ...replayed, witness });
     else this.doubtful++;
   }
 
@@ -168,7 +170,7 @@ function checkRanges(scene: Scene, tally: Tally): void {
     search: for (const [at, x] of list.entries()) {
       for (const side of sides) {
         const attained = shown(x, shape, side);
-        if (!breaks(sideOf(range, side), attained)) continue;
+        if (!breaks(sideOf(range, side), attained, roomOfRanges)) continue;
         const claimed = { kind: "range", side } as const;
         tally.breach(
           `radius(${name}), ${side}, ${phase}`,
@@ -252,7 +254,7 @@ function huntOne(scene: Scene, tally: Tally, quarry: Quarry, options: AttackOpti
     });
   const only = part.reached.filter((node) => node.inputs.includes(from) && node.outputs.includes(to));
   const alone = only.length === 1 ? `${only[0].layer}: ${analysis.from(from).rule(to)}` : null;
-  tally.met(alone, bound > 0 ? found.attained / bound : 0);
+  tally.met(alone, bound > 0 && !breaks(bound, found.attained) ? found.attained / bound : 0);
   if (breaks(bound, found.attained) || (found.attained === 0 && strange(part, from, to, values)))
     tally.breach(
       `gain(${fromName} -> ${toName}, ${normIn} -> ${normOut}), ${phase}`,

@@ -14,7 +14,7 @@ test("no model breaks a bound or a range", { timeout: (Number(seconds ?? 0) + 60
   const length = seconds === undefined ? { models: 40 } : { seconds: Number(seconds) };
   const report = campaign({ seed: Number(seed), ...length, hunts: 3, steps: 40, taps: true });
   if (seconds !== undefined) console.log(told(report, seed));
-  expect(report.counterexamples, told(report, seed)).toEqual([]);
+  expect(report.counterexamples.length, seconds === undefined ? told(report, seed) : "see above").toBe(0);
   expect(report.searches).toBeGreaterThan(100);
 });
 

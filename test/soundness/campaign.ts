@@ -118,10 +118,7 @@ export function campaign(options: CampaignOptions): Report {
     if (!attacked) continue;
     sums.models++;
     count(layers, namesOf(attacked.model.nodes));
-    count(
-      constraints,
-      attacked.model.weights.map((w) => w.constraint.kind),
-    );
+    count(constraints, constrained(attacked.model));
     withoutLowering(attacked.model).forEach((kind) => facts.add(kind));
     for (const found of attacked.attacks) {
       sums.searches += found.searches;
@@ -140,6 +137,12 @@ export function campaign(options: CampaignOptions): Report {
     if (options.first && counterexamples.length > 0) break;
   }
   return { ...sums, layers, constraints, rules, facts, counterexamples, seconds: elapsed() };
+}
+
+/** Constraints of the weights that a policy speaks of. */
+function constrained(model: Model): string[] {
+  const roles = ["matrix", "kernel", "depthwise", "table"];
+  return model.weights.flatMap((w) => (roles.includes(w.role) ? [w.constraint.kind] : []));
 }
 
 function namesOf(nodes: Model["nodes"]): string[] {

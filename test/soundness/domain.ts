@@ -53,7 +53,7 @@ export function scaleFor(domain: Domain | undefined, count: number, d: Dice): nu
     const share = domain.norm === "linf" ? 1 : Math.sqrt(count);
     return (d.pick([0.1, 0.5, 1]) * domain.radius) / share;
   }
-  return d.pick([0.03, 0.3, 1, 5]);
+  return d.pick([1e-3, 0.03, 0.3, 1, 5]);
 }
 
 type Pattern = (i: number, d: Dice) => number;
@@ -90,8 +90,8 @@ export function structured(
   for (let tries = 0; made.length < count && tries < 3 * count; tries++) {
     const all = patterns(shape, d);
     const base = d.chance(0.3) ? () => 0 : d.chance(0.5) ? d.pick(all) : () => normal(d.random);
-    const [move, far] = [d.pick(all), d.pick([1e-4, 0.01, 0.3, 2])];
-    const height = scale * d.pick([0.1, 1, 1, 1e3]);
+    const [move, far] = [d.pick(all), d.pick([1e-6, 1e-3, 0.03, 0.3, 2])];
+    const height = scale * d.pick([0, 0.01, 0.1, 1, 1, 1e3]);
     const x = Float64Array.from({ length: size }, (_, i) => height * base(i, d));
     const y = x.map((v, i) => v + scale * far * move(i, d));
     keep(x);

@@ -3,7 +3,7 @@ import type { AnalysisOptions } from "../../src/gain/analyze.ts";
 import type { AttackOptions, Violation } from "./attack.ts";
 import { attackSource } from "./campaign.ts";
 import { render, simpler, type Program } from "./program.ts";
-import { breaks, replay, type Witness } from "./witness.ts";
+import { broken, replay, type Witness } from "./witness.ts";
 
 /** Greedy: takes the first simpler program that still breaks a bound, until there is none or the time is up. */
 export function shrink(
@@ -46,10 +46,10 @@ function violationOf(
 function plainNumbers({ witness }: Violation, rules: AnalysisOptions): Partial<Violation> {
   let best = witness;
   let result = replay(witness, rules);
-  if (!breaks(result.bound, result.attained)) return {};
+  if (!broken(witness, result)) return {};
   const keep = (candidate: Witness): boolean => {
     const now = replay(candidate, rules);
-    if (!breaks(now.bound, now.attained)) return false;
+    if (!broken(candidate, now)) return false;
     [best, result] = [candidate, now];
     return true;
   };

@@ -47,9 +47,16 @@ export interface Replayed {
 /** How far an attained number may lie above its bound: what float64 does to both sides; a slope cut after four digits is 4e-6 off. */
 export const slack = 1e-7;
 
-/** NaN is above everything. */
-export const breaks = (bound: number, attained: number): boolean =>
-  bound < Infinity && !(attained <= bound + slack * Math.abs(bound) + 1e-9);
+/** NaN is above everything. `room` is absolute: for ranges, whose values are sums that may cancel. */
+export const breaks = (bound: number, attained: number, room = 0): boolean =>
+  bound < Infinity && !(attained <= bound + slack * Math.abs(bound) + room);
+
+/** The absolute room of ranges. */
+export const roomOfRanges = 1e-12;
+
+/** Whether a replay stands against the claim. */
+export const broken = ({ claimed }: Witness, { bound, attained }: Replayed): boolean =>
+  breaks(bound, attained, claimed.kind === "range" ? roomOfRanges : 0);
 
 export function nameOf(model: Model, value: ValueId): string {
   const input = model.inputs.find((i) => i.value === value);
