@@ -1,5 +1,5 @@
 /** Attacks on one model: sampled values against proven ranges, found gains against proven gains, in float64. */
-import type { Analysis, AnalysisOptions } from "../../src/gain/analyze.ts";
+import type { Analysis } from "../../src/gain/analyze.ts";
 import { marginBetween, verdictOf } from "../../src/gain/claims.ts";
 import { channelsOf, entry, norms, tokensOf } from "../../src/gain/gain.ts";
 import type { Claim, Model, Norm, Phase, ValueId } from "../../src/model/model.ts";
@@ -20,6 +20,7 @@ import {
   sideOf,
   sides,
   type Claimed,
+  type Rules,
   type Witness,
 } from "./witness.ts";
 
@@ -57,7 +58,7 @@ export interface AttackOptions {
   /** Values that claims may start from besides the inputs. */
   readonly taps: boolean;
   /** Rules and facts in place of the built-in ones: planted defects that the campaign must find. */
-  readonly rules?: AnalysisOptions;
+  readonly rules?: Rules;
   readonly phases?: readonly Phase[];
 }
 
@@ -69,7 +70,7 @@ interface Scene {
   readonly analysis: Analysis;
   readonly free: Tensors;
   readonly values: ReadonlyMap<ValueId, readonly Float64Array[]>;
-  readonly rules: AnalysisOptions;
+  readonly rules: Rules;
   readonly d: Dice;
 }
 

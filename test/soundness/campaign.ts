@@ -1,5 +1,4 @@
 /** The campaign: random models, attacked until the time or the count is up; counterexamples are shrunk. */
-import { Analysis } from "../../src/gain/analyze.ts";
 import { layers as builtIn } from "../../src/layers/registry.ts";
 import { violations as illegal } from "../../src/model/legality.ts";
 import type { Model, Phase, Shape } from "../../src/model/model.ts";
@@ -12,6 +11,7 @@ import { notExecutable } from "./part.ts";
 import { render, type Program } from "./program.ts";
 import { shrink } from "./shrink.ts";
 import { withoutLowering } from "./tensors.ts";
+import { analysisOf } from "./witness.ts";
 
 export interface CampaignOptions extends AttackOptions {
   readonly seed: number;
@@ -86,7 +86,7 @@ export function attackSource(
   if (wrong.length > 0) throw new Error(`an illegal model:\n${source}\n${wrong.join("\n")}`);
   const dice = new Dice(seeded(seed));
   const attacks = (options.phases ?? allPhases).flatMap((phase) => {
-    const analysis = phase === "checkpoint" ? null : new Analysis(model, phase, options.rules);
+    const analysis = phase === "checkpoint" ? null : analysisOf(model, phase, [], options.rules);
     return Array.from({ length: draws }, () => attack(source, model, phase, analysis, dice, options));
   });
   return { model, attacks };

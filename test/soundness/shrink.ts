@@ -1,9 +1,8 @@
 /** Counterexamples made small: first the program, by attacking simpler ones, then weights and points, by replaying them. */
-import type { AnalysisOptions } from "../../src/gain/analyze.ts";
 import type { AttackOptions, Violation } from "./attack.ts";
 import { attackSource } from "./campaign.ts";
 import { render, simpler, type Program } from "./program.ts";
-import { broken, replay, type Witness } from "./witness.ts";
+import { broken, replay, type Rules, type Witness } from "./witness.ts";
 
 /** Greedy: takes the first simpler program that still breaks a bound, until there is none or the time is up. */
 export function shrink(
@@ -43,7 +42,7 @@ function violationOf(
 }
 
 /** The same breach with numbers that are easier to read, tensor by tensor: zeros, one sign, few digits. */
-function plainNumbers({ witness }: Violation, rules: AnalysisOptions): Partial<Violation> {
+function plainNumbers({ witness }: Violation, rules: Rules): Partial<Violation> {
   let best = witness;
   let result = replay(witness, rules);
   if (!broken(witness, result)) return {};

@@ -2,17 +2,29 @@
  * A counterexample as data: a source, weights, and two points (or one) that break what is claimed. It is replayed from
  * the text alone, so that it can stand in a file as a regression case (cases.ts).
  */
-import { Analysis, type AnalysisOptions } from "../../src/gain/analyze.ts";
+import { Analysis, type LayerTable } from "../../src/gain/analyze.ts";
 import { marginBetween } from "../../src/gain/claims.ts";
-import type { Range } from "../../src/gain/facts.ts";
+import type { Range, WeightFacts, WeightOracle } from "../../src/gain/facts.ts";
 import { entry, norms } from "../../src/gain/gain.ts";
 import { measure } from "../../src/measure/measure.ts";
-import type { Model, Norm, Phase, Shape, ValueId } from "../../src/model/model.ts";
+import type { Model, Norm, Phase, Shape, ValueId, Weight } from "../../src/model/model.ts";
 import { modelOf } from "../elaborate/host.ts";
 import { seeded } from "../rig/matrix.ts";
 import { normOf, run } from "../rig/search.ts";
 import { Part, valuesOn } from "./part.ts";
 import { effective, type Tensors } from "./tensors.ts";
+
+/** Rules and facts in place of the built-in ones: planted defects. */
+export interface Rules {
+  readonly layers?: LayerTable;
+  /** `entries`: the stored tensor, where the phase has one. */
+  readonly facts?: (
+    known: WeightFacts,
+    weight: Weight,
+    phase: Phase,
+    entries: ArrayLike<number> | null,
+  ) => WeightFacts;
+}
 
 export type Side = Norm | "largest" | "smallest" | "apart";
 
@@ -77,15 +89,20 @@ function valueNamed(model: Model, name: string): ValueId {
 }
 
 /** The analysis of a model whose weights are these (they matter in the phase `checkpoint` alone). */
-export function analysisOf(
-  model: Model,
-  phase: Phase,
-  free: Tensors,
-  options: AnalysisOptions = {},
-): Analysis {
-  if (phase !== "checkpoint") return new Analysis(model, phase, options);
-  const measured = measure(new Map(model.weights.map((w, i) => [w.path, free[i]])));
-  return new Analysis(model, phase, { ...measured, ...options });
+export function analysisOf(model: Model, phase: Phase, free: Tensors, rules: Rules = {}): Analysis {
+  const layers = rules.layers ? { layers: rules.layers } : {};
+  const tensors = new Map(model.weights.map((w, i) => [w.path, free[i]]));
+  const { oracle, matrices } = measure(tensors);
+  const { facts } = rules;
+  const changed: WeightOracle = (weight, of) =>
+    facts
+      ? facts(oracle(weight, of), weight, of, of === "checkpoint" ? (tensors.get(weight.path) ?? null) : null)
+      : oracle(weight, of);
+  return new Analysis(model, phase, {
+    ...layers,
+    oracle: changed,
+    ...(phase === "checkpoint" ? { matrices } : {}),
+  });
 }
 
 /** One side of a range, as the range tells it and as a value shows it. */
@@ -113,12 +130,12 @@ function farthest(x: Float64Array, width: number): number {
 }
 
 /** What is claimed of the model now, and what the two points show. */
-export function replay(witness: Witness, options: AnalysisOptions = {}): Replayed {
+export function replay(witness: Witness, rules: Rules = {}): Replayed {
   const { phase, claimed } = witness;
   const model = modelOf(witness.source);
   const given = model.weights.map((w) => Float64Array.from(witness.weights[w.path]));
   const [from, to] = [valueNamed(model, witness.from), valueNamed(model, witness.to)];
-  const analysis = analysisOf(model, phase, given, options);
+  const analysis = analysisOf(model, phase, given, rules);
   const bound =
     claimed.kind === "range"
       ? sideOf(analysis.range(to), claimed.side)
