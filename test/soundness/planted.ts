@@ -160,7 +160,6 @@ export const defects: readonly Defect[] = [
   },
   {
     name: "a convolution's windows counted as apart (no √m)",
-    quick: true,
     only: "Conv",
     rules: configured("Conv", { stride: 64 }),
   },
