@@ -16,6 +16,8 @@ export interface Cause {
   readonly factor: number;
   /** What dominates inside the branches that are added here, largest first. */
   readonly inside: readonly Cause[];
+  /** The layers of these branches, all of them. */
+  readonly branch: readonly Node[];
 }
 
 export interface Spine {
@@ -40,14 +42,15 @@ export function spineOf(analysis: Analysis, from: ValueId, to: ValueId, normIn: 
       ),
     );
     const largest = inside.filter((c) => !(c.factor <= 1)).sort(byFactor);
-    return causeOf(step, largest.slice(0, told));
+    const branch = step.others.flatMap((other) => branchTo(analysis, gains, other, passed));
+    return { ...causeOf(step, largest.slice(0, told)), branch: [...new Set(branch)] };
   });
   const start = conversion(analysis.model.values[from].shape)[
     3 * norms.indexOf(normIn) + norms.indexOf(normOut)
   ];
   if (start !== 1) {
     const path = analysis.model.taps.find((tap) => tap.value === from)?.name ?? "";
-    causes.push({ node: null, path, rule: `${normIn} to ${normOut}`, factor: start, inside: [] });
+    causes.push({ node: null, path, rule: `${normIn} to ${normOut}`, factor: start, inside: [], branch: [] });
   }
   return { causes: causes.reverse(), bound };
 }
@@ -67,7 +70,28 @@ interface Step {
 }
 
 function causeOf(step: Step, inside: readonly Cause[]): Cause {
-  return { node: step.node, path: step.node.path, rule: step.rule, factor: step.factor, inside };
+  return { node: step.node, path: step.node.path, rule: step.rule, factor: step.factor, inside, branch: [] };
+}
+
+/** The layers between the spine and a value beside it that carry the source. */
+function branchTo(
+  analysis: Analysis,
+  gains: SourceGains,
+  value: ValueId,
+  passed: ReadonlySet<ValueId>,
+): Node[] {
+  const nodes: Node[] = [];
+  const seen = new Set(passed);
+  const waiting = [value];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    const node = analysis.producer(next);
+    if (!node || isNothing(gains.gain(next))) continue;
+    nodes.push(node);
+    waiting.push(...node.inputs);
+  }
+  return nodes;
 }
 
 /**

@@ -38,6 +38,8 @@ export interface ModelReport {
   readonly matrices: readonly Matrix[];
   readonly verdicts: readonly Verdict[];
   readonly analysisOf: (phase: Phase) => Analysis;
+  /** What the analysis of the phase `checkpoint` was given. */
+  readonly measured: AnalysisOptions;
   /** Where the spec has a `solve(…)`: what was found for it. */
   readonly solved: Outcome | null;
 }
@@ -54,6 +56,7 @@ export function collect(model: Model, solved: Outcome | null = null): ModelRepor
     matrices: ofSpec.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
     verdicts: model.claims.map((claim) => verdictOf(claim, analysisOf)),
     analysisOf,
+    measured: {},
   };
 }
 
@@ -71,6 +74,7 @@ export function collectCheckpoint(model: Model, measured: AnalysisOptions): Mode
       .filter((claim) => claim.phase === "checkpoint")
       .map((claim) => verdictOf(claim, analysisOf, true)),
     analysisOf,
+    measured,
   };
 }
 
@@ -104,7 +108,7 @@ function unsolved(model: Model, analysisOf: (phase: Phase) => Analysis): Omit<Mo
     why,
     exceeded: false,
   }));
-  return { ...costsOf(model), phase: "init", phases: ofSpec, matrices, verdicts, analysisOf };
+  return { ...costsOf(model), phase: "init", phases: ofSpec, matrices, verdicts, analysisOf, measured: {} };
 }
 
 function costsOf(model: Model): Pick<ModelReport, "model" | "parameters" | "macs" | "batch" | "activations"> {

@@ -1,14 +1,13 @@
 /** `check --explain-bound`: the waterfall from the input to the output, and cosine attention beside the paper's theorem. */
-import { spineOf, type Cause } from "../../gain/causes.ts";
-import type { Model } from "../../model/model.ts";
-import { homeNote, homeOf, type Matrix, type ModelReport, type Sources } from "./collect.ts";
-import { placeText } from "./diagnose.ts";
+import type { Cause } from "../../gain/causes.ts";
+import { homeNote, type Matrix, type ModelReport, type Sources } from "./collect.ts";
 import { phaseName, showBound, showFactor } from "./numbers.ts";
 import { tabulate, type Paint } from "./table.ts";
 import { paperComparison } from "./paper.ts";
+import { waterfallOf, type Change, type Waterfall } from "./waterfall.ts";
 
-/** Characters of the longest bar. */
-const bar = 8;
+/** Rows of the table of symbols. */
+const listed = 20;
 
 export function explainBound(report: ModelReport, sources: Sources, paint: Paint): string {
   const ofWeights = report.phase === "checkpoint";
@@ -21,78 +20,81 @@ export function explainBound(report: ModelReport, sources: Sources, paint: Paint
   return [...sections, ...(paper.length > 0 ? [paper.join("\n")] : [])].map((s) => s + "\n").join("\n");
 }
 
-/** One line per layer of the spine: the bound so far, the layer's factor, and what dominates in its branches. */
+/** One line per layer of the spine, then the symbols of the spec, each at all its places at once. */
 function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint: Paint): string[] {
-  const { causes, bound } = spineOf(
-    report.analysisOf(matrix.phase),
-    matrix.source,
-    matrix.target,
-    "l2",
-    "l2",
-  );
-  let sofar = 1;
-  const steps = causes.map((cause) => ({ cause, sofar: (sofar *= cause.factor) }));
-  const most = Math.max(...steps.map((step) => Math.abs(Math.log10(step.sofar))), 1e-9);
-  const rows = fold(steps, report.model, sources).map(({ cause, times, sofar: reached, line }) => [
-    showBound(reached),
-    `×${showFactor(cause.factor)}${times > 1 ? ` ×${times}` : ""}`,
-    cause.rule,
+  const { rows, bound, whole } = waterfallOf(report, matrix, sources);
+  const table = rows.map(({ cause, times, mark, factors, sofar, line, change }) => [
+    showBound(sofar),
+    `×${showFactors(factors)}${times > 1 ? ` ×${times}` : ""}`,
+    mark,
     line,
-    "▇".repeat(Math.round((bar * Math.max(0, Math.log10(reached))) / most)),
-    inside(cause),
+    ruleOf(cause),
+    ...(change ? [nameOf(change), ...boundsOf(change)] : ["", "", ""]),
   ]);
   const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${phaseName(matrix.phase)}: ${showBound(bound)}${homeNote(report.model)}`;
-  const head = ["so far", "factor", "rule", "line", "log scale", "largest in its branch"];
+  const head = ["so far", "factor", "", "line", "rule", "depends most on", "at half", "at twice"];
+  const marked = rows.some(({ mark }) => mark !== "");
+  const cells = [head, ...table].map((row) => (marked ? row : row.filter((_, i) => i !== 2)));
+  const [right, left] = [{ align: "right" }, { align: "left" }] as const;
+  const [first, ...lines] = tabulate(cells, [
+    right,
+    left,
+    ...(marked ? [left] : []),
+    { ...left, most: 10 },
+    { ...left, most: 44 },
+    left,
+    right,
+    right,
+  ]);
+  return [paint("bold", title), paint("dim", first), ...lines, "", ...symbols(whole, bound, paint)];
+}
+
+/** The table of symbols: what one number of the spec does to the whole bound. */
+function symbols(whole: Waterfall["whole"], bound: number, paint: Paint): string[] {
+  if (whole.length === 0) return [];
+  const rows = whole
+    .slice(0, listed)
+    .map((change) => [
+      nameOf(change),
+      change.line,
+      change.count > 1 ? `${change.count} places` : "",
+      ...boundsOf(change),
+    ]);
+  const [right, left] = [{ align: "right" }, { align: "left" }] as const;
   const [first, ...lines] = tabulate(
-    [head, ...rows],
-    [
-      { align: "right" },
-      { align: "left" },
-      { align: "left", most: 28 },
-      { align: "left", most: 30 },
-      { align: "left" },
-      { align: "left", most: 44 },
-    ],
+    [["symbol", "line", "", "at half", "at twice"], ...rows],
+    [{ ...left, most: 30 }, { ...left, most: 30 }, left, right, right],
   );
-  return [paint("bold", title), paint("dim", first), ...lines];
+  const more = whole.length - listed;
+  return [
+    paint(
+      "bold",
+      `  the bound ${showBound(bound)} with one symbol at half and twice its value, everywhere in a line`,
+    ),
+    paint("dim", first),
+    ...lines,
+    ...(more > 0 ? [paint("dim", `  and ${more} more`)] : []),
+  ];
 }
 
-interface Step {
-  readonly cause: Cause;
-  readonly sofar: number;
+/** `α = 0.25`, `σ(query)` */
+function nameOf({ name, value }: Change): string {
+  return value === null ? name : `${name} = ${showFactor(value)}`;
 }
 
-/** Neighbours with the same rule, line and factor are one row. */
-function fold(
-  steps: readonly Step[],
-  model: Model,
-  sources: Sources,
-): { cause: Cause; times: number; sofar: number; line: string }[] {
-  const rows: { cause: Cause; times: number; sofar: number; line: string }[] = [];
-  for (const { cause, sofar } of steps) {
-    if (cause.factor === 1) continue;
-    const line = cause.node
-      ? placeText(cause.node, model, sources, homeOf(model))
-          .replace(/line (?=\d)/, "")
-          .replace("called in ", "by ")
-      : "";
-    const last = rows.at(-1);
-    const same =
-      last &&
-      last.line === line &&
-      last.cause.rule === cause.rule &&
-      Math.abs(last.cause.factor / cause.factor - 1) < 1e-9;
-    if (same) {
-      last.times++;
-      last.sofar = sofar;
-    } else {
-      rows.push({ cause, times: 1, sofar, line });
-    }
-  }
-  return rows;
+function boundsOf({ half, twice }: Change): string[] {
+  return [showBound(half), showBound(twice)];
 }
 
-function inside(cause: Cause): string {
-  const [largest] = cause.inside;
-  return largest ? `${largest.rule} ×${showFactor(largest.factor)}` : "";
+/** `residual: DepthwiseConv ×7`: the rule, and what is largest in the branch. */
+function ruleOf({ rule, inside: [largest] }: Cause): string {
+  return largest
+    ? `${rule.split(",")[0]}: ${largest.rule.split(",")[0]} ×${showFactor(largest.factor)}`
+    : rule;
+}
+
+/** `43.5`, or `30…30.4` where layers of one row differ. */
+function showFactors([least, most]: readonly [number, number]): string {
+  const [a, b] = [showFactor(least), showFactor(most)];
+  return a === b ? a : `${a}…${b}`;
 }
