@@ -5,13 +5,20 @@
 import { expect, test } from "vitest";
 import { attackSource, campaign } from "./campaign.ts";
 import { nasty } from "./nasty.ts";
-import { told } from "./told.ts";
+import { interim, told } from "./told.ts";
 
 const { LIPSC_FUZZ_SECONDS: seconds, LIPSC_FUZZ_SEED: seed = "1" } = process.env;
 
 test("no model breaks a bound or a range", { timeout: (Number(seconds ?? 0) + 600) * 1000 }, () => {
   const length = seconds === undefined ? { models: 40 } : { seconds: Number(seconds) };
-  const report = campaign({ seed: Number(seed), ...length, hunts: 3, steps: 40, taps: true });
+  const report = campaign({
+    seed: Number(seed),
+    ...length,
+    hunts: 3,
+    steps: 40,
+    taps: true,
+    ...(seconds === undefined ? {} : { tell: (now) => console.log(interim(now, seed)) }),
+  });
   if (seconds !== undefined) console.log(told(report, seed));
   expect(report.counterexamples.length, seconds === undefined ? told(report, seed) : "see above").toBe(0);
   expect(report.searches).toBeGreaterThan(100);

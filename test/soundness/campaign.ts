@@ -22,6 +22,8 @@ export interface CampaignOptions extends AttackOptions {
   readonly only?: string;
   /** Stops at the first counterexample. */
   readonly first?: boolean;
+  /** Called every ten minutes, and when a counterexample is found and made small. */
+  readonly tell?: (report: Report) => void;
 }
 
 export interface Counterexample {
@@ -108,9 +110,20 @@ export function campaign(options: CampaignOptions): Report {
   const facts = new Set<string>();
   const counterexamples: Counterexample[] = [];
   const sums = { models: 0, searches: 0, ranges: 0, claims: 0, doubtful: 0, ratio: 0 };
+  const report = (): Report => ({
+    ...sums,
+    layers,
+    constraints,
+    rules,
+    facts,
+    counterexamples,
+    seconds: elapsed(),
+  });
+  let told = 0;
   const going = (): boolean =>
     sums.models < (options.models ?? Infinity) && elapsed() < (options.seconds ?? Infinity);
   for (let i = 0; going(); i++) {
+    const known = counterexamples.length;
     const seed = (options.seed * 1_000_003 + i * 7919) >>> 0;
     const program = generate(new Dice(seeded(seed)), lastShapes);
     if (options.only !== undefined && !reads(program, options.only)) continue;
@@ -135,8 +148,11 @@ export function campaign(options: CampaignOptions): Report {
       break;
     }
     if (options.first && counterexamples.length > 0) break;
+    if (!options.tell || (elapsed() - told < 600 && counterexamples.length === known)) continue;
+    told = elapsed();
+    options.tell(report());
   }
-  return { ...sums, layers, constraints, rules, facts, counterexamples, seconds: elapsed() };
+  return report();
 }
 
 /** Constraints of the weights that a policy speaks of. */
