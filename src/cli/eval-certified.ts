@@ -30,6 +30,7 @@ import type { CertifiedReport } from "./report/eval-certified.ts";
 import { sampleProgress } from "./sample-progress.ts";
 import { painter } from "./report/table.ts";
 import { openTrained, type TrainedOptions } from "./trained.ts";
+import { writtenOut } from "./written-out.ts";
 
 export interface EvalCertifiedOptions extends TrainedOptions {
   readonly data: string | null;
@@ -47,10 +48,13 @@ export interface EvalCertifiedOptions extends TrainedOptions {
 
 export async function runEvalCertified(options: EvalCertifiedOptions): Promise<number> {
   const color = options.color && wantsColor(process.stderr);
-  const { trained, problems, sources } = await openTrained(options, 256);
+  const { trained: opened, problems, sources } = await openTrained(options, 256);
   printDiagnostics(problems, sources, color);
-  if (!trained) return 1;
+  if (!opened) return 1;
   const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources, color), 1);
+  const written = await writtenOut(opened);
+  if (!written.ok) return fail([written.problem]);
+  const trained = written.value;
   const { model } = trained;
   const data = openData(model, options.data ?? trained.data, listing(process.stderr));
   if (!data.ok) return fail([data.problem]);
@@ -92,6 +96,7 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
   const bugs = savedViolations(evaluated.value, samples, options.path);
   const report: CertifiedReport = {
     trained,
+    written: trained !== opened,
     sha256: sha256(bytes.value),
     samples,
     isTest: data.value.test !== null,

@@ -9,7 +9,11 @@ export function certifiedDocument(report: CertifiedReport): object {
   return {
     lipsc: version,
     model: model.name,
-    weights: { path: trained.weightsPath, sha256: report.sha256 },
+    weights: {
+      path: trained.weightsPath,
+      sha256: report.sha256,
+      constraints: report.written ? "written out" : "none",
+    },
     engine: { name: engine.name, version: engine.version, device: engine.device },
     data: {
       name: samples.name,

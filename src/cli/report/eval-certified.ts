@@ -13,6 +13,8 @@ import { tabulate, wrap, type Paint } from "./table.ts";
 /** Everything that `eval --certify` found. */
 export interface CertifiedReport {
   readonly trained: Trained;
+  /** Whether constrained weights were computed once, in float64: then the network of these numbers is meant. */
+  readonly written: boolean;
   /** Of the weights file. */
   readonly sha256: string;
   readonly samples: Samples;
@@ -35,7 +37,7 @@ export function certifiedText(report: CertifiedReport, paint: Paint): string {
   const part = summary.count < samples.count ? `${showCount(summary.count)} of ` : "";
   const head =
     headOf(trained) +
-    `weights  SHA-256 ${report.sha256}\n` +
+    `weights  SHA-256 ${report.sha256}${report.written ? "; what constraints make of them, written out as float32" : ""}\n` +
     `data     ${samples.name}: ${part}${plural(samples.count, "sample")}${isTest ? "" : " (there is no test set)"}\n` +
     `proof    ${proofOf(report)}\n` +
     `attack   ${attackOf(report)}\n`;
