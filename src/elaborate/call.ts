@@ -148,7 +148,7 @@ export class LayerCall extends Reader implements Call {
       return this.failWith(0);
     }
     const init = request.init ?? this.initOf(role);
-    const constraint = request.constraint ?? this.constraintOf(role);
+    const constraint = request.constraint ?? ofMap(this.constraintOf(role), request);
     if (!init || !constraint) return this.failWith(0);
     const plan = { path: `${this.path}.${name}`, shape, role, init, constraint, range: null, span: this.at };
     const id = model.weight(plan, this.frame.sharing);
@@ -196,4 +196,11 @@ export class LayerCall extends Reader implements Call {
     report(this.frame, name, span, params, help === undefined ? {} : { help });
     this.failed = true;
   }
+}
+
+/** What a constraint is on a weight that acts on overlapping windows: see WeightRequest. */
+function ofMap(constraint: Constraint | null, { role, overlapping }: WeightRequest): Constraint | null {
+  if (constraint?.kind !== "spectral" || !overlapping) return constraint;
+  if (role !== "kernel" && role !== "depthwise") return constraint;
+  return { kind: role === "kernel" ? "operator" : "l1", bound: constraint.bound };
 }

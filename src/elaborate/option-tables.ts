@@ -39,6 +39,7 @@ const layerOptions = {
     spectral: [p("bound", "real", "1")],
     rms: [p("bound", "real", "1")],
     frobenius: [p("bound", "real", "1")],
+    l1: [p("bound", "real", "1")],
     aol: [],
     orthogonal: [],
     unit_rows: [],

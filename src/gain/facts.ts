@@ -27,6 +27,8 @@ export interface WeightFacts {
   /** Largest singular value of the weight reshaped to (out, everything else). */
   readonly spectral: number;
   readonly frobenius: number;
+  /** Of a convolution's kernel: ≥ the l2 norm of the map with any stride and dilation, zero padded, at any size. */
+  readonly operator?: number;
   /** Largest l1 norm of a row of the reshaped weight: the linf gain. */
   readonly rowSum: number;
   /** Largest l2 norm of a row of the reshaped weight. */

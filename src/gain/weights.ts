@@ -107,6 +107,12 @@ function constraintFacts(weight: Weight, constraint: Constraint): WeightFacts {
     case "aol":
     case "orthogonal":
       return fromSpectral(rows, columns, 1);
+    case "operator":
+      // The matrix is the map seen from one patch by one output, so its norm is no larger.
+      return { ...fromSpectral(rows, columns, constraint.bound), operator: constraint.bound };
+    case "l1":
+      // ‖row‖₂ ≤ ‖row‖₁.
+      return { ...fromRows(rows, columns, constraint.bound), rowSum: constraint.bound };
     case "unit_rows":
       return fromRows(rows, columns, 1);
     case "unit_rms":

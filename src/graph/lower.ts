@@ -39,7 +39,7 @@ export function parameterInputs(builder: Builder, model: Model): Tensor[] {
   return model.weights.map((weight) => builder.input(`param/${weight.path}`, weight.shape));
 }
 
-/** Every value that was computed; a layer or constraint without a lowering is a diagnostic. */
+/** Every value that was computed; a layer without a lowering is a diagnostic. */
 export function lowerModel(
   builder: Builder,
   model: Model,
@@ -50,9 +50,7 @@ export function lowerModel(
   const weights: Tensor[] = [];
   for (const [i, weight] of model.weights.entries()) {
     builder.origin = weight.path;
-    const effective = effectiveWeight(builder, weight, options.weights[i]);
-    if (!effective.ok) return effective;
-    weights.push(effective.value);
+    weights.push(effectiveWeight(builder, weight, options.weights[i]));
   }
   const values = new Map<ValueId, Tensor>();
   for (const input of model.inputs) {

@@ -13,7 +13,8 @@
  * often as windows read it. Output o and tap t read position e iff o·s + t·δ = e; that fixes t modulo s/g,
  * and k consecutive t hold at most ⌈k/(s/g)⌉ of a residue class. Rows: Hölder and Cauchy–Schwarz. The
  * spectral norm of the reshaped kernel being 1 does not make the operator norm 1: 7×7 at stride 1 can reach
- * 7. With k = s (patch embedding) l2 is σ.
+ * 7. With k = s (patch embedding) l2 is σ. Where the kernel's constraint bounds the map itself (`spectral(c)` on windows
+ * that overlap), l2 is also at most that (src/graph/constraints/operator.ts).
  * Range: zero padding takes a constant map to one that differs at the border, so R° passes only without
  * padding.
  * Source: Sedghi, Gupta & Long 2019 (arXiv 1805.10408) for the operator, Singla & Feizi 2021 (arXiv
@@ -29,7 +30,7 @@ import { affineRules } from "./affine.ts";
 import { requireRank } from "./check.ts";
 import { lowerLinear, spectralOf, weightParams } from "./linear.ts";
 import { defineLayer, type Call, type LowerContext, type ParamSignature } from "./layer.ts";
-import { mostReads, mostTaps, overPositions, slide, type Windows } from "./windows.ts";
+import { mostReads, mostTaps, overlap, overPositions, slide, type Windows } from "./windows.ts";
 
 export const windowParams: readonly ParamSignature[] = [
   { name: "kernel", type: "int", doc: "taps along each position axis" },
@@ -165,7 +166,7 @@ export const conv = defineLayer<ConvConfig>({
     const bias = call.wantsBias();
     const kernel = kernelShape(width, channelsOf(shape), w.kernel, shape.length);
     const weights: Record<string, number> = {
-      weight: call.weight("weight", { shape: kernel, role: "kernel" }),
+      weight: call.weight("weight", { shape: kernel, role: "kernel", overlapping: overlap(shape, w) }),
     };
     if (bias) weights.bias = call.weight("bias", { shape: [width], role: "bias" });
     return { config: { width, ...w, bias }, outputs: [[...positions, width]], weights };
@@ -179,7 +180,7 @@ export const conv = defineLayer<ConvConfig>({
     const reads = sqrtUp(overPositions(shapes[0], (size) => mostReads(size, config)));
     const taps = sqrtUp(overPositions(shapes[0], (size) => mostTaps(size, config)));
     const kernel = weight.stored?.kernel;
-    const l2 = mulUp(reads, sigma);
+    const l2 = minBound(mulUp(reads, sigma), weight.operator ?? Infinity);
     return {
       stated: {
         l2: reads > 1 && kernel ? minBound(l2, byTaps(kernel, shapes[0], config, 1)) : l2,

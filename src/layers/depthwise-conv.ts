@@ -22,7 +22,7 @@ import { byTaps, convolve, kernelShape, torusOf, windowParams, windowsOf } from 
 import { spectralOf, weightParams } from "./linear.ts";
 import { defineLayer } from "./layer.ts";
 import { mixPositions, paysAsMatrix } from "./toeplitz.ts";
-import { mostReads, mostTaps, overPositions, slide } from "./windows.ts";
+import { mostReads, mostTaps, overlap, overPositions, slide } from "./windows.ts";
 
 type DepthwiseConfig = {
   readonly kernel: number;
@@ -57,7 +57,7 @@ export const depthwiseConv = defineLayer<DepthwiseConfig>({
     const bias = call.wantsBias();
     const kernel = kernelShape(width, 1, w.kernel, shape.length);
     const weights: Record<string, number> = {
-      weight: call.weight("weight", { shape: kernel, role: "depthwise" }),
+      weight: call.weight("weight", { shape: kernel, role: "depthwise", overlapping: overlap(shape, w) }),
     };
     if (bias) weights.bias = call.weight("bias", { shape: [width], role: "bias" });
     return { config: { ...w, multiplier, bias }, outputs: [[...positions, width]], weights };

@@ -147,6 +147,11 @@ export interface WeightRequest {
   readonly shape: Shape;
   readonly role: Weight["role"];
   readonly init?: Init;
+  /**
+   * Of a convolution: whether its windows overlap. Then `spectral(c)` is about the convolution, not about the kernel's
+   * matrix: `operator(c)` for kernels, `l1(c)` for depthwise ones.
+   */
+  readonly overlapping?: boolean;
   /** Given where the layer parametrises the weight itself (Sandwich, SLL): the policy's constraint doesn't apply. */
   readonly constraint?: Constraint;
 }

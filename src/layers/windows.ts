@@ -59,6 +59,11 @@ export function overPositions(shape: Shape, count: (size: number) => number): nu
   return shape.slice(0, -1).reduce((product, size) => product * count(size), 1);
 }
 
+/** Whether any position is read by more than one window. */
+export function overlap(shape: Shape, w: Windows): boolean {
+  return overPositions(shape, (size) => mostReads(size, w)) > 1;
+}
+
 /** The output's position axes, or undefined after reporting a window that doesn't fit. */
 export function slide(call: Call, layer: string, shape: Shape, w: Windows): number[] | undefined {
   const positions = shape.slice(0, -1);

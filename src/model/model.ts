@@ -149,7 +149,8 @@ export type Init =
 
 export type Constraint =
   | { readonly kind: "none" | "aol" | "orthogonal" | "unit_rows" | "unit_rms" }
-  | { readonly kind: "spectral" | "rms" | "frobenius"; readonly bound: number };
+  /** `operator` is what `spectral` is on the kernel of a convolution whose windows overlap: of the map, not the matrix. */
+  | { readonly kind: "spectral" | "rms" | "frobenius" | "l1" | "operator"; readonly bound: number };
 
 /** A number that a layer multiplies by: fixed, or a weight. */
 export type Coefficient =

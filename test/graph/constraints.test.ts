@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { Builder } from "../../src/graph/builder.ts";
 import { retracted, effectiveWeight } from "../../src/graph/constraints/registry.ts";
-import { initialise } from "../../src/graph/initialise.ts";
+import { initialise, initialWeight } from "../../src/graph/initialise.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import { orthonormalColumns } from "../../src/graph/orthonormal.ts";
 import type { Array64 } from "../../src/graph/primitives/primitive.ts";
@@ -33,11 +33,7 @@ type Use = (
   weight: Weight,
   free: ReturnType<Builder["input"]>,
 ) => ReturnType<Builder["input"]>;
-const effective: Use = (builder, weight, free) => {
-  const made = effectiveWeight(builder, weight, free);
-  if (!made.ok) throw new Error(made.problem.message);
-  return made.value;
-};
+const effective: Use = effectiveWeight;
 
 function run(use: Use, weight: Weight, free: ArrayLike<number>): Float64Array {
   const builder = new Builder();
@@ -92,6 +88,8 @@ const bounded: readonly (readonly [string, Constraint, number])[] = [
   ["orthogonal", { kind: "orthogonal" }, 1],
   ["aol", { kind: "aol" }, 1],
   ["frobenius(0.5)", { kind: "frobenius", bound: 0.5 }, 0.5],
+  ["spectral(2)", { kind: "spectral", bound: 2 }, 2],
+  ["spectral(0.5)", { kind: "spectral", bound: 0.5 }, 0.5],
 ];
 
 describe.each(bounded)("%s: ‖W‖₂ ≤ its bound", (_, constraint, bound) => {
@@ -141,7 +139,9 @@ describe("orthogonal", () => {
   });
   it("retraction reaches the polar factor: singular values of 0.8 to 1.2 come within 1 %", () => {
     const weight = weightOf([4, 4], constraint);
-    const free = Float64Array.from({ length: 16 }, (_, k) => (k % 5 === 0 ? [0.8, 0.95, 1.1, 1.2][k / 5] : 0));
+    const free = Float64Array.from({ length: 16 }, (_, k) =>
+      k % 5 === 0 ? [0.8, 0.95, 1.1, 1.2][k / 5] : 0,
+    );
     const w = run(retracted, weight, free);
     for (const s of singularValues(w, 4, 4)) expect(Math.abs(s - 1)).toBeLessThan(1e-2);
   });
@@ -154,13 +154,146 @@ describe("orthogonal", () => {
   });
 });
 
-const smooth: readonly (readonly [string, Constraint])[] = bounded.map(([name, c]) => [name, c]);
+describe("spectral", () => {
+  it("Gaussian matrices keep 99 % of their allowed norm, shorter ones stay as they are", () => {
+    for (const [rows, columns] of [
+      [64, 64],
+      [96, 24],
+      [16, 128],
+    ]) {
+      const path = `${rows}×${columns}`;
+      const shape = [rows, columns];
+      const free = initialWeight({ path, shape, init: { kind: "normal", std: 3 }, range: null }, 1);
+      const w = run(effective, weightOf(shape, { kind: "spectral", bound: 1 }), free);
+      const kept = norm(shape, w);
+      expect(kept).toBeGreaterThan(0.99);
+      expect(kept).toBeLessThanOrEqual(1 + 1e-12);
+      const short = free.map((x) => x / 1000);
+      expect(run(effective, weightOf(shape, { kind: "spectral", bound: 1 }), short)).toEqual(
+        Float64Array.from(short),
+      );
+    }
+  });
+  it("rms(c) allows c·√(out/in)", () => {
+    const free = randomArray([8, 2], 3).data.map((x) => 10 * x);
+    const w = run(effective, weightOf([8, 2], { kind: "rms", bound: 0.7 }), free);
+    expect(norm([8, 2], w)).toBeLessThanOrEqual(1.4 * (1 + 1e-12));
+    expect(norm([8, 2], w)).toBeGreaterThan(1.38);
+  });
+});
+
+describe("convolutions by the norm of the map", () => {
+  const windows = [
+    { size: 5, stride: 1, dilation: 1, padding: 1 },
+    { size: 5, stride: 2, dilation: 1, padding: 1 },
+    { size: 6, stride: 1, dilation: 2, padding: 2 },
+    { size: 4, stride: 1, dilation: 1, padding: 0 },
+  ];
+  const kernels = (shape: readonly number[]): Record<string, Float64Array> => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const noise = randomArray(shape, 9).data;
+    return {
+      random: Float64Array.from(noise),
+      "all ones": new Float64Array(size).fill(1),
+      alternating: Float64Array.from({ length: size }, (_, k) => (k % 2 === 0 ? 1 : -1)),
+      "one tap": Float64Array.from({ length: size }, (_, k) => (k % 9 === 4 ? noise[k] : 0)),
+      "1e30": noise.map((x) => 1e30 * x),
+      "1e-30": noise.map((x) => 1e-30 * x),
+      zero: new Float64Array(size),
+    };
+  };
+  it.each(windows)("operator(1): %j", ({ size, ...w }) => {
+    for (const shape of [
+      [2, 3, 3, 3],
+      [3, 2, 3, 3],
+      [1, 1, 3, 3],
+    ]) {
+      for (const [name, free] of Object.entries(kernels(shape))) {
+        const made = run(effective, weightOf(shape, { kind: "operator", bound: 1 }, "kernel"), free);
+        expect(mapNorm(made, shape, size, w, 1), `${name} [${shape}]`).toBeLessThanOrEqual(1 + 1e-12);
+        expect(norm(shape, made), `${name} [${shape}] as a matrix`).toBeLessThanOrEqual(1 + 1e-12);
+      }
+    }
+  });
+  it.each(windows)("l1(1) on depthwise kernels: %j", ({ size, ...w }) => {
+    const shape = [3, 1, 3, 3];
+    for (const [name, free] of Object.entries(kernels(shape))) {
+      const made = run(effective, weightOf(shape, { kind: "l1", bound: 1 }, "depthwise"), free);
+      expect(mapNorm(made, shape, size, w, 3), name).toBeLessThanOrEqual(1 + 1e-12);
+      for (let c = 0; c < 3; c++)
+        expect(made.subarray(9 * c, 9 * c + 9).reduce((s, x) => s + Math.abs(x), 0)).toBeLessThanOrEqual(
+          1 + 1e-12,
+        );
+    }
+  });
+  it("is tight: one tap keeps its whole norm, all ones most of it on a large map", () => {
+    const shape = [1, 1, 3, 3];
+    const w = { stride: 1, dilation: 1, padding: 1 };
+    const tap = run(
+      effective,
+      weightOf(shape, { kind: "operator", bound: 1 }, "kernel"),
+      kernels(shape)["one tap"].map((x) => 50 * x),
+    );
+    expect(mapNorm(tap, shape, 4, w, 1)).toBeCloseTo(1, 12);
+    const ones = run(
+      effective,
+      weightOf(shape, { kind: "operator", bound: 1 }, "kernel"),
+      kernels(shape)["all ones"],
+    );
+    expect(mapNorm(ones, shape, 12, w, 1)).toBeGreaterThan(0.9);
+  });
+  it("sequences", () => {
+    const shape = [2, 3, 5];
+    const free = randomArray(shape, 4).data.map((x) => 3 * x);
+    const made = run(effective, weightOf(shape, { kind: "operator", bound: 1 }, "kernel"), free);
+    const flat = mapNorm(made, [2, 3, 1, 5], 6, { stride: 1, dilation: 1, padding: 2 }, 1, 1);
+    expect(flat).toBeLessThanOrEqual(1 + 1e-12);
+    expect(flat).toBeGreaterThan(0.4);
+  });
+});
+
+/** Largest singular value of a convolution as the matrix of the whole map. */
+function mapNorm(
+  kernel: Float64Array,
+  shape: readonly number[],
+  size: number,
+  { stride, dilation, padding }: { stride: number; dilation: number; padding: number },
+  groups: number,
+  height = size,
+): number {
+  const channels = shape[1] * groups;
+  const count = channels * height * size;
+  const builder = new Builder();
+  const x = builder.constant(
+    Float64Array.from({ length: count * count }, (_, k) => (k % (count + 1) === 0 ? 1 : 0)),
+    [count, channels, height, size],
+  );
+  const high = height === 1 ? 0 : padding;
+  const y = builder.conv(x, builder.constant(kernel, shape), {
+    stride: [height === 1 ? 1 : stride, stride],
+    padding: [high, padding, high, padding],
+    dilation: [height === 1 ? 1 : dilation, dilation],
+    groups,
+  });
+  const out = interpret(builder.graph("map", [{ name: "y", tensor: y }]), {}).y;
+  return singularValues(out.data, count, out.data.length / count)[0];
+}
+
+const smooth: readonly (readonly [string, Constraint])[] = [
+  ...bounded.map(([name, c]) => [name, c] as const),
+  ["rms(0.4)", { kind: "rms", bound: 0.4 }],
+  ["l1(0.4)", { kind: "l1", bound: 0.4 }],
+  ["operator(0.3)", { kind: "operator", bound: 0.3 }],
+];
 test.each(smooth)("%s: gradients equal central differences", (_, constraint) => {
   for (const [shape, scale] of [
     [[4, 3], 0.4],
     [[3, 4], 0.4],
     [[3, 3], 5],
+    [[2, 3, 2, 2], 5],
+    [[4, 2, 3], 2],
   ] as const) {
+    if (constraint.kind === "operator" && shape.length < 3) continue;
     const free = randomArray(shape, 11);
     const feeds = {
       w: array64(

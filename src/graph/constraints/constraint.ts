@@ -5,10 +5,14 @@
  */
 import type { Constraint } from "../../model/model.ts";
 import type { Builder, Tensor } from "../builder.ts";
+import type { Dims } from "../graph.ts";
 
 export interface Parametrisation<C extends Constraint = Constraint> {
-  /** The weight that the network uses, from the free one; both reshaped to (out, everything else), without zero sizes. */
-  effective(builder: Builder, free: Tensor, constraint: C): Tensor;
+  /**
+   * The weight that the network uses, from the free one; both reshaped to (out, everything else), without zero sizes.
+   * `shape` is what it was before.
+   */
+  effective(builder: Builder, free: Tensor, constraint: C, shape: Dims): Tensor;
   /**
    * Where a step of the optimiser has led the free matrix, it is brought back to a place from which `effective` has
    * little left to do. Serves accuracy alone: the fact never rests on it. Left out: the free tensor stays where it is.

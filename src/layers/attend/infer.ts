@@ -34,7 +34,11 @@ export function inferAttend(call: Call): Plan<AttendConfig> | undefined {
   }
   if (local) {
     const shape = [width, 1, local.kernel, local.kernel];
-    weights["local.weight"] = call.weight("local.weight", { shape, role: "depthwise" });
+    weights["local.weight"] = call.weight("local.weight", {
+      shape,
+      role: "depthwise",
+      overlapping: local.kernel > 1,
+    });
     if (local.bias) {
       weights["local.bias"] = call.weight("local.bias", {
         shape: [width],

@@ -175,10 +175,7 @@ class Drafter {
         ),
       shape: (name) => weight(name).shape,
       constraint(name) {
-        const { constraint } = weight(name);
-        const made = constraintOf(constraint, use);
-        if (made === undefined) throw new Error(`the constraint ${constraint.kind} was let through`);
-        return made;
+        return constraintOf(weight(name).constraint, use);
       },
       channels: (n, hint) => this.number("channels", n, hint),
       int: (n, hint) => this.number("int", n, hint),

@@ -1,6 +1,7 @@
 /** The spec's initialisers and declared ranges, as methods of the model in Python. */
 import type { Init, Model, Weight } from "../../model/model.ts";
 import type { Helper } from "./emission.ts";
+import { retractionOf } from "./layers/constraints.ts";
 import { float, floats } from "./python.ts";
 
 const fans = `
@@ -106,23 +107,40 @@ export function resetLines(model: Model, use: (helper: Helper) => string): strin
     "    }",
     "    for path, weight in self.named_parameters():",
     '        initialisers.get(path, initialisers[path.rpartition(".")[2]])(weight)',
-    ...(model.weights.some((w) => w.range) ? ["    self.project_parameters()"] : []),
+    ...(projectLines(model, use).length > 0 ? ["    self.project_parameters()"] : []),
   ];
 }
 
-/** `project_parameters`, where weights have declared ranges. */
-export function projectLines(model: Model): string[] {
+/** `project_parameters`, where weights have declared ranges or constraints that retract. */
+export function projectLines(model: Model, use: (helper: Helper) => string): string[] {
   const ranged = model.weights.filter((w) => w.range !== null);
-  if (ranged.length === 0) return [];
+  const retractions = new Map<string, string[]>();
+  for (const weight of model.weights) {
+    const how = retractionOf(weight, use);
+    if (how !== null) retractions.set(how, [...(retractions.get(how) ?? []), weight.path]);
+  }
+  if (ranged.length === 0 && retractions.size === 0) return [];
   const end = (x: number): string => (Number.isFinite(x) ? float(x) : x > 0 ? "math.inf" : "-math.inf");
-  return [
-    "",
-    "@torch.no_grad()",
-    "def project_parameters(self) -> None:",
-    `    """Puts weights back into the ranges that the spec declares: to be called after every optimiser step."""`,
+  const ranges = [
     "    for path, (low, high) in {",
     ...ranged.map(({ path, range }) => `        "${path}": (${(range ?? [0, 0]).map(end).join(", ")}),`),
     "    }.items():",
     "        self.get_parameter(path).clamp_(low, high)",
+  ];
+  return [
+    "",
+    "@torch.no_grad()",
+    "def project_parameters(self) -> None:",
+    ranged.length > 0
+      ? `    """Puts weights back into the ranges${retractions.size > 0 ? " and onto the manifolds" : ""} that the spec declares: to be called after every optimiser step."""`
+      : `    """Brings weights back towards orthogonal ones: to be called after every optimiser step."""`,
+    ...(ranged.length > 0 ? ranges : []),
+    ...[...retractions].flatMap(([how, paths]) => [
+      "    for path in [",
+      ...paths.map((path) => `        "${path}",`),
+      "    ]:",
+      "        weight = self.get_parameter(path)",
+      `        weight.copy_(${how})`,
+    ]),
   ];
 }

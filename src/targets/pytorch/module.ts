@@ -8,7 +8,6 @@ import { classesOf } from "./classes.ts";
 import { shortened } from "./draft.ts";
 import type { Helper } from "./emission.ts";
 import { resetLines, projectLines } from "./initial.ts";
-import { constraintOf } from "./layers/constraints.ts";
 import { emissions } from "./layers/registry.ts";
 import { placesOf } from "./places.ts";
 import { badAttribute, docstring } from "./python.ts";
@@ -41,7 +40,7 @@ export function modelSource(model: Model, sources: ReadonlyMap<string, SourceFil
             doc: docOf(model, sources),
             parameters: ", *, initialise: bool = True",
             init: ["if initialise:", "    self.reset_parameters()"],
-            methods: [...reset, ...projectLines(model)],
+            methods: [...reset, ...projectLines(model, use)],
           }
         : null,
     ),
@@ -95,8 +94,6 @@ function firstRefusal(model: Model): Result<never> | null {
     const what = `\`${weight.path}\``;
     const refuse = (reason: string): Result<never> =>
       bad(diagnostic("target-refused", weight.span, { what, target: "PyTorch", reason }));
-    if (constraintOf(weight.constraint, (h) => h.name) === undefined)
-      return refuse(`there is no parametrisation for the constraint \`${weight.constraint.kind}\``);
     const parts = weight.path.split(".");
     for (const part of parts) {
       const reason = badAttribute(part);

@@ -1,5 +1,5 @@
-/** Parametrised weights as Python: the formulas of src/graph/constraints.ts. */
-import type { Constraint } from "../../../model/model.ts";
+/** Parametrised weights as Python: the formulas of src/graph/constraints/, which say and prove what each guarantees. */
+import type { Constraint, Weight } from "../../../model/model.ts";
 import type { Helper } from "../emission.ts";
 import { float } from "../python.ts";
 
@@ -19,10 +19,126 @@ def inverse_root(x: Tensor) -> Tensor:
     return torch.where(x > 1e-30, torch.rsqrt(x.clamp_min(1e-30)), torch.zeros_like(x))`.trim(),
 };
 
+/** Products of matrices in bfloat16 would be off by up to 0.4 %. */
+const fullPrecision: Helper = {
+  name: "full_precision",
+  source: `
+def full_precision(constraint):
+    """Runs a parametrisation outside of autocast, whatever the layers compute in."""
+
+    def constrained(weight: Tensor, *args) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            return constraint(weight, *args)
+
+    return constrained`.trim(),
+};
+
+const gram: Helper = {
+  name: "gram",
+  source: `
+def gram(w: Tensor) -> Tensor:
+    """The smaller of WᵀW and WWᵀ."""
+    return w @ w.T if w.shape[0] < w.shape[1] else w.T @ w`.trim(),
+};
+
+const bjorck: Helper = {
+  name: "bjorck",
+  source: `
+def bjorck(x: Tensor, g: Tensor) -> Tensor:
+    """X(3I - XᵀX)/2, given the smaller Gram matrix: singular values s become (3s - s³)/2 (Björck & Bowie 1971)."""
+    return 1.5 * x - 0.5 * (g @ x if x.shape[0] < x.shape[1] else x @ g)`.trim(),
+};
+
+const polar: Helper = {
+  name: "polar",
+  needs: [matrixOf, fullPrecision, gram, bjorck],
+  source: `
+@full_precision
+def polar(weight: Tensor, steps: int) -> Tensor:
+    """The matrix, scaled to norm √2 or less, after Björck steps towards its polar factor: norm at most 1."""
+    w = as_matrix(weight)
+    w = w / (w.abs().amax().detach() * 1e-12).clamp_min(1.0)
+    g = gram(w)
+    square = (g.abs().sum(1).amax() * 0.5).clamp_min(1.0)
+    w = bjorck(w / square.sqrt(), g / square)
+    for _ in range(steps - 1):
+        w = bjorck(w, gram(w))
+    return w.reshape(weight.shape)`.trim(),
+};
+
+const spectralBound: Helper = {
+  name: "spectral_bound",
+  needs: [gram],
+  source: `
+def spectral_bound(w: Tensor) -> Tensor:
+    """A number that the largest singular value is never above, by Gram iteration (Delattre et al. 2023,
+    arXiv 2305.16173). Divisors only keep numbers in range: they cancel, so no gradient flows through them."""
+    m = w.abs().amax().detach().clamp_min(1e-30)
+    g = gram(w / m)
+    sizes = []
+    for _ in range(5):
+        sizes.append(g.square().sum().clamp_min(1e-30).sqrt().detach())
+        g = g / sizes[-1]
+        g = g @ g
+    root = torch.minimum(g.square().sum().clamp_min(1e-30).sqrt(), g.abs().sum(1).amax()).clamp_min(1e-30)
+    for n in reversed(sizes):
+        root = n * root.sqrt()
+    return m * root.sqrt()`.trim(),
+};
+
+const spectral: Helper = {
+  name: "spectral",
+  needs: [matrixOf, fullPrecision, spectralBound],
+  source: `
+@full_precision
+def spectral(weight: Tensor, bound: float) -> Tensor:
+    """The weight, scaled down where its largest singular value as a matrix may be above bound."""
+    return weight * (bound / spectral_bound(as_matrix(weight)).clamp_min(bound))`.trim(),
+};
+
+const rms: Helper = {
+  name: "rms",
+  needs: [spectral, matrixOf],
+  source: `
+def rms(weight: Tensor, bound: float) -> Tensor:
+    """As spectral, with the bound counted in root mean squares: times √(out/in)."""
+    rows, columns = as_matrix(weight).shape
+    return spectral(weight, bound * math.sqrt(rows / columns))`.trim(),
+};
+
+const operator: Helper = {
+  name: "operator",
+  needs: [matrixOf, fullPrecision, spectralBound],
+  source: `
+@full_precision
+def operator(weight: Tensor, bound: float) -> Tensor:
+    """The kernel, scaled down where the norm of its convolution on maps of any size may be above bound: the smaller of
+    √taps times the matrix's norm, and the root of the largest row sum of the autocorrelation."""
+    kernel = weight if weight.dim() == 4 else weight.unsqueeze(2)
+    height, width = kernel.shape[2:]
+    by_matrix = math.sqrt(height * width) * spectral_bound(as_matrix(weight))
+    m = kernel.abs().amax().detach().clamp_min(1e-30)
+    side = (kernel if kernel.shape[0] <= kernel.shape[1] else kernel.transpose(0, 1)) / m
+    sums = F.conv2d(side, side, padding=(height - 1, width - 1)).abs().sum((1, 2, 3))
+    by_shifts = m * sums.amax().clamp_min(1e-30).sqrt()
+    return weight * (bound / torch.minimum(by_matrix, by_shifts).clamp_min(bound))`.trim(),
+};
+
+const l1: Helper = {
+  name: "l1",
+  needs: [matrixOf],
+  source: `
+def l1(weight: Tensor, bound: float) -> Tensor:
+    """Every row scaled down where the sum of its absolute entries is above bound."""
+    w = as_matrix(weight)
+    return (w * (bound / w.abs().sum(1, keepdim=True).clamp_min(bound))).reshape(weight.shape)`.trim(),
+};
+
 const aol: Helper = {
   name: "aol",
-  needs: [matrixOf, inverseRoot],
+  needs: [matrixOf, inverseRoot, fullPrecision],
   source: `
+@full_precision
 def aol(weight: Tensor) -> Tensor:
     """The matrix with columns scaled by (Σ|WᵀW|)^(-1/2): norm at most 1 (Prach & Lampert 2022, arXiv 2208.03160)."""
     w = as_matrix(weight)
@@ -58,23 +174,27 @@ def frobenius(weight: Tensor, bound: float) -> Tensor:
     return weight * (bound / length.clamp_min(bound))`.trim(),
 };
 
-/** A callable from the free to the effective weight; undefined where there is none in PyTorch yet. */
-export function constraintOf(
-  constraint: Constraint,
-  use: (helper: Helper) => string,
-): string | null | undefined {
+const bounded: Readonly<Record<string, Helper>> = { frobenius, l1, operator, rms, spectral };
+
+/** A callable from the free to the effective weight; null: the free one itself. */
+export function constraintOf(constraint: Constraint, use: (helper: Helper) => string): string | null {
   switch (constraint.kind) {
     case "none":
       return null;
     case "aol":
       return use(aol);
+    case "orthogonal":
+      return `lambda w: ${use(polar)}(w, 1)`;
     case "unit_rows":
       return use(unitRows);
     case "unit_rms":
       return use(unitRms);
-    case "frobenius":
-      return `lambda w: ${use(frobenius)}(w, ${float(constraint.bound)})`;
     default:
-      return undefined;
+      return `lambda w: ${use(bounded[constraint.kind])}(w, ${float(constraint.bound)})`;
   }
+}
+
+/** The function that retracts a free weight after a step, as an expression of `weight`; null: none. */
+export function retractionOf({ constraint }: Weight, use: (helper: Helper) => string): string | null {
+  return constraint.kind === "orthogonal" ? `${use(polar)}(weight, 2)` : null;
 }
