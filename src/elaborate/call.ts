@@ -147,8 +147,8 @@ export class LayerCall extends Reader implements Call {
       report(this.frame, "bad-shape", this.at, { layer: this.definition.name, found: showShape(shape) });
       return this.failWith(0);
     }
-    const init = request.init ?? this.initOf(role);
     const constraint = request.constraint ?? ofMap(this.constraintOf(role), request);
+    const init = request.init ?? this.initOf(role, constraint);
     if (!init || !constraint) return this.failWith(0);
     const plan = { path: `${this.path}.${name}`, shape, role, init, constraint, range: null, span: this.at };
     const id = model.weight(plan, this.frame.sharing);
@@ -160,13 +160,13 @@ export class LayerCall extends Reader implements Call {
     return this.failWith(0);
   }
 
-  private initOf(role: Weight["role"]): Init | null {
+  private initOf(role: Weight["role"], constraint: Constraint | null): Init | null {
     if (role === "bias") return { kind: "zeros" };
     if (!main.has(role)) return { kind: "ones" };
     const own = this.layer.args.get("init");
     if (own?.value.kind === "option") return initOf(this.frame, own.value);
     // Retraction needs a start that isn't far from orthogonal.
-    const start = this.constraintOf(role)?.kind === "orthogonal" ? "orthogonal" : "xavier";
+    const start = constraint?.kind === "orthogonal" ? "orthogonal" : "xavier";
     return policyOf(this.frame.instance, "init") ?? { kind: start };
   }
 

@@ -9,12 +9,10 @@ import { simplify } from "./passes/simplify.ts";
 /** `param/<path>` (free tensors) in; `effective/<path>` (what the network uses) out, of the constrained weights alone. */
 export function buildEffectiveGraph(model: Model): Result<Graph> {
   const builder = new Builder();
-  const outputs = [];
-  for (const weight of model.weights.filter(isConstrained)) {
-    const made = effectiveWeight(builder, weight, builder.input(`param/${weight.path}`, weight.shape));
-    if (!made.ok) return made;
-    outputs.push({ name: `effective/${weight.path}`, tensor: made.value });
-  }
+  const outputs = model.weights.filter(isConstrained).map((weight) => ({
+    name: `effective/${weight.path}`,
+    tensor: effectiveWeight(builder, weight, builder.input(`param/${weight.path}`, weight.shape)),
+  }));
   return good(simplify(builder.graph(`${model.name}/weights`, outputs)));
 }
 

@@ -4,19 +4,20 @@ import { isFirmActivation } from "./activations.ts";
 import { mapped, reason } from "./pointwise.ts";
 
 /**
- * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): √2·AᵀΨρ(√2·Ψ⁻¹Bx + b), where [A B], A q×q and B q×p,
- * is the Cayley transform of a free matrix, so AAᵀ + BBᵀ = I, and Ψ = diag(e^psi). Weights: `weight` (q, p + q), the
- * free matrix; `scale`, its free length; `psi` and `bias`. `gains.md`, "1-Lipschitz by construction".
+ * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): √2·AᵀΨρ(√2·Ψ⁻¹Bx + b), [A B] a matrix of norm at most 1,
+ * A q×q and B q×p, and Ψ = diag(e^psi). Weights: `weight` (q, q + p), the free matrix that `orthogonal` makes [A B] from
+ * (the paper takes the Cayley transform, which needs a linear system solved; a polar factor needs products only); `psi`
+ * and `bias`. `gains.md`, "1-Lipschitz by construction".
  *
  * Gain: l2 and token 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: between two inputs ρ acts as a
  * diagonal D with entries in [0, 1]; diagonal matrices commute, so Ψ cancels and the change of the output is 2AᵀDBδ.
  * For unit y and δ, u = Ay, w = Bδ: 2yᵀAᵀDBδ = 2uᵀDw = ½((u + w)ᵀD(u + w) − (u − w)ᵀD(u − w)) ≤ ½‖u + w‖², and
- * ‖u + w‖ = ‖[A B][y; δ]‖ ≤ √2, because [A B] has norm 1. So the change is at most 1. In real arithmetic, for every
- * free weight, in every phase.
+ * ‖u + w‖ = ‖[A B][y; δ]‖ ≤ √2, because [A B] has norm at most 1. So the change is at most 1. In real arithmetic, for
+ * every free weight, in every phase: the constraint `orthogonal` guarantees the norm, whether or not rows are orthonormal.
  */
 export const sandwich = defineLayer({
   name: "Sandwich",
-  summary: "1-Lipschitz layer around a scalar activation, by Cayley",
+  summary: "1-Lipschitz layer around a scalar activation",
   signature: {
     tensors: ["x"],
     params: [
@@ -32,15 +33,13 @@ export const sandwich = defineLayer({
     const output = [...shape.slice(0, -1), width];
     const body = call.step("act", [output]);
     if (!body) return undefined;
-    const free = { constraint: { kind: "none" } } as const;
     const weights = {
       weight: call.weight("weight", {
-        shape: [width, shape[shape.length - 1] + width],
+        shape: [width, width + shape[shape.length - 1]],
         role: "matrix",
-        ...free,
+        constraint: { kind: "orthogonal" },
       }),
-      scale: call.weight("scale", { shape: [], role: "scalar", init: { kind: "ones" }, ...free }),
-      psi: call.weight("psi", { shape: [width], role: "vector", init: { kind: "zeros" }, ...free }),
+      psi: call.weight("psi", { shape: [width], role: "vector", init: { kind: "zeros" } }),
       bias: call.weight("bias", { shape: [width], role: "bias", init: { kind: "zeros" } }),
     };
     return { config: {}, outputs: [output], weights, body };
@@ -51,7 +50,18 @@ export const sandwich = defineLayer({
     return tokensOf(shape) * (q * p + q * q);
   },
   rules: { gain: (context, [input]) => oneLipschitz(context, input) },
-  lower: { none: "Sandwich needs the Cayley transform, which has no lowering yet" },
+  lower: ({ builder: b, inputs: [x], outputs: [output], weight, step }) => {
+    const q = output[output.length - 1];
+    const joint = weight("weight");
+    const [first, second] = [b.slice(joint, 1, 0, q), b.slice(joint, 1, q, joint.shape[1])];
+    const psi = b.exp(weight("psi"));
+    const leading = x.shape.slice(0, -1);
+    const flat = b.reshape(x, [leading.reduce((n, m) => n * m, 1), x.shape[x.shape.length - 1]]);
+    const driven = b.mul(b.matmul(flat, second, false, true), b.div(Math.SQRT2, psi));
+    const inner = step([b.reshape(b.add(driven, weight("bias")), [...leading, q])]);
+    const scaled = b.reshape(b.mul(inner, b.mul(psi, Math.SQRT2)), [flat.shape[0], q]);
+    return [b.reshape(b.matmul(scaled, first), [...leading, q])];
+  },
 });
 
 /** Gain 1 in l2 and token where the node's body is one firm activation; else no proof. */

@@ -40,9 +40,8 @@ export function effective(weight: Weight, entries: ArrayLike<number>): Effective
   if (weight.constraint.kind === "none") return { entries, error: zero };
   const builder = new Builder();
   const made = effectiveWeight(builder, weight, builder.input("free", weight.shape));
-  if (!made.ok) return null;
   const rows = weight.shape[0] ?? 1;
-  const tensor = builder.reshape(made.value, [rows, rows === 0 ? 0 : entries.length / rows]);
+  const tensor = builder.reshape(made, [rows, rows === 0 ? 0 : entries.length / rows]);
   const graph = builder.graph(weight.path, [{ name: "effective", tensor }]);
   const free = new Value(weight.shape, Float64Array.from(entries), [zero], { constant: true });
   const { centre, tracks } = runningErrors(graph, { free }, [float64]).effective;

@@ -119,7 +119,6 @@ describe("as written in a spec", () => {
     );
     expect(weights).toEqual({
       "sandwich.weight": [8, 14],
-      "sandwich.scale": [],
       "sandwich.psi": [8],
       "sandwich.bias": [8],
       "sll.weight": [8, 4],
@@ -128,7 +127,10 @@ describe("as written in a spec", () => {
       "cpl.weight": [3, 8],
       "cpl.bias": [3],
     });
-    expect(model.weights.every((w) => w.constraint.kind === "none")).toBe(true);
+    const constrained = model.weights.filter((w) => w.constraint.kind !== "none");
+    expect(constrained.map(({ path, constraint, init }) => [path, constraint.kind, init.kind])).toEqual([
+      ["sandwich.weight", "orthogonal", "orthogonal"],
+    ]);
   });
 
   const step = `
@@ -185,7 +187,7 @@ block Pull(y: [..., d], f: [..., d]) -> [..., d] {
       (sum, shape) => sum + shape.reduce((a, b) => a * b, 1),
       0,
     );
-    expect(count).toBe(12 * 10 - 9 + 12 + (3 * 6 + 1 + 3 + 3));
+    expect(count).toBe(12 * 10 - 9 + 12 + (3 * 6 + 3 + 3));
     const ren = piped("[9, 2]", "REN(states: 5, features: 3, outputs: 4)");
     for (const { model } of [r2dn, ren]) {
       const gain = new Analysis(model, "init").from(model.inputs[0].value).gain(model.outputs[0].value);

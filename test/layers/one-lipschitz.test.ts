@@ -25,14 +25,16 @@ function around(
   const shapes: Record<string, Record<string, Shape>> = {
     SLL: { weight: [c, width], q: [width], bias: [width] },
     CPL: { weight: [width, c], bias: [width] },
-    Sandwich: { weight: [width, c + width], scale: [], psi: [width], bias: [width] },
+    Sandwich: { weight: [width, c + width], psi: [width], bias: [width] },
   };
   const entries: Record<string, readonly number[]> = {};
   const weights: Record<string, SketchWeight> = {};
   for (const [name, shape] of Object.entries(shapes[layer])) {
     const size = shape.reduce((a, b) => a * b, 1);
     entries[name] = data[name] ?? Array.from({ length: size }, () => normal(random));
-    weights[name] = { shape, data: entries[name] };
+    // What a search may make of them: [A B] of norm 1, anything of the others.
+    const facts = layer === "Sandwich" ? { facts: { spectral: name === "weight" ? 1 : 100 } } : {};
+    weights[name] = { shape, data: entries[name], ...facts };
   }
   const sketch = new Sketch();
   const x = sketch.input([t, c]);
@@ -115,6 +117,43 @@ describe("CPL", () => {
       return [y];
     });
     expectGradients(placed, 1e-6);
+  });
+});
+
+describe("Sandwich", () => {
+  const rows = isometry(width, c + width, seeded(5));
+  it("is √2·AᵀΨρ(√2·Ψ⁻¹Bx + b)", () => {
+    const placed = around("Sandwich", { act: "Tanh", data: { weight: Array.from(rows) } });
+    expectMeaning(placed, ([x], { weight, psi, bias }) => {
+      const at = (i: number, j: number): number => weight[(c + width) * i + j];
+      const y: number[] = [];
+      for (let token = 0; token < t; token++) {
+        const inner = Array.from({ length: width }, (_, i) => {
+          const driven = product(
+            (_, k) => x.at(token, k),
+            (k) => at(i, width + k),
+            c,
+            0,
+            0,
+          );
+          return Math.exp(psi[i]) * Math.tanh(Math.SQRT2 * Math.exp(-psi[i]) * driven + bias[i]);
+        });
+        for (let k = 0; k < width; k++)
+          y.push(Math.SQRT2 * inner.reduce((sum, z, i) => sum + at(i, k) * z, 0));
+      }
+      return [y];
+    });
+    expectGradients(placed, 1e-6);
+  });
+
+  it("withstands a search over matrices [A B] of norm 1, scales and biases, and comes near 1", () => {
+    const placed = around("Sandwich", { data: { weight: Array.from(rows) } });
+    for (const normIn of ["l2", "token"] as const) {
+      const hunt = { ...question(placed, normIn), weights: [0, 1, 2], starts: 4, steps: 150 };
+      const { attained } = search(placed.sketch, hunt);
+      expectSound(placed.sketch, { ...question(placed, normIn), attained });
+      expect(attained).toBeGreaterThan(0.9);
+    }
   });
 });
 

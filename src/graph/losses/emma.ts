@@ -37,12 +37,11 @@ export const emma: LossTerm = {
     if (!head.ok) return head;
     const weight = model.weights[head.value.weight];
     const effective = effectiveWeight(builder, weight, params[head.value.weight]);
-    if (!effective.ok) return effective;
     builder.origin = "loss";
 
     const classes = logits.shape[1];
     const hot = oneHot(builder, labels.own, classes);
-    const distances = rowDistances(builder, effective.value);
+    const distances = rowDistances(builder, effective);
     const speed = builder.mul(builder.matmul(builder.cast(hot, "f32"), distances), head.value.gain);
     const margins = builder.sub(labelled(builder, logits, hot), logits);
     // At j = y the speed is 0 and so is what is added.

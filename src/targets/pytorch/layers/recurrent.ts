@@ -1,5 +1,5 @@
 /** Layers around a step or an activation that they are given: recurrences, and residuals of norm 1 by construction. */
-import type { Emit, Helper } from "../emission.ts";
+import { keywords, type Emit, type Helper } from "../emission.ts";
 
 const sll: Helper = {
   name: "SLL",
@@ -35,6 +35,27 @@ class CPL(nn.Module):
         s = (self.weight @ self.weight.T).abs().sum(dim=1).amax()
         inner = act(F.linear(x, self.weight, self.bias))
         return x - 2.0 * ((inner / torch.where(s > 0.0, s, torch.ones_like(s))) @ self.weight)`.trim(),
+};
+
+const sandwich: Helper = {
+  name: "Sandwich",
+  source: `
+class Sandwich(nn.Module):
+    """√2·AᵀΨ act(√2·Ψ⁻¹Bx + bias), [A B] = constraint(weight) of norm 1 or less: 1-Lipschitz for act with slopes in
+    [0, 1] (arXiv 2301.11526)."""
+
+    def __init__(self, channels: int, width: int, *, constraint):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width, width + channels))
+        self.psi = nn.Parameter(torch.zeros(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.constraint = constraint
+
+    def forward(self, x: Tensor, act) -> Tensor:
+        a, b = self.constraint(self.weight).tensor_split([self.psi.shape[0]], dim=1)
+        psi = self.psi.exp()
+        inner = act(F.linear(x, b) * (math.sqrt(2.0) / psi) + self.bias)
+        return (inner * (math.sqrt(2.0) * psi)) @ a`.trim(),
 };
 
 const stateSpace = (constrained: boolean): Helper => ({
@@ -115,6 +136,14 @@ export const recurrent: Readonly<Record<string, Emit>> = {
     const [width, from] = shape("weight");
     return {
       module: `${use(cpl)}(${channels(from, "channels")}, ${channels(width, "width")})`,
+      call: `${self}(${inputs[0]}, ${step(["x"])})`,
+    };
+  },
+  Sandwich: ({ shape, inputs, self, use, channels, step, constraint }) => {
+    const [width, columns] = shape("weight");
+    const sizes = `${channels(columns - width, "channels")}, ${channels(width, "width")}`;
+    return {
+      module: `${use(sandwich)}(${sizes}${keywords([["constraint", constraint("weight")]])})`,
       call: `${self}(${inputs[0]}, ${step(["x"])})`,
     };
   },
