@@ -1,6 +1,8 @@
 import { defineLayer, type GainContext, type Config, type Ruled } from "./layer.ts";
-import { tokensOf, unproven, type Gain } from "../gain/gain.ts";
+import { tokensOf, unproven, type Gain, type Reason } from "../gain/gain.ts";
+import { mulUp } from "../gain/up.ts";
 import { isFirmActivation } from "./activations.ts";
+import { spectralOf } from "./linear.ts";
 import { mapped, reason } from "./pointwise.ts";
 
 /**
@@ -9,11 +11,11 @@ import { mapped, reason } from "./pointwise.ts";
  * (the paper takes the Cayley transform, which needs a linear system solved; a polar factor needs products only); `psi`
  * and `bias`. `gains.md`, "1-Lipschitz by construction".
  *
- * Gain: l2 and token 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: between two inputs ρ acts as a
+ * Gain: l2 and token ‖[A B]‖₂² ≤ 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: between two inputs ρ acts as a
  * diagonal D with entries in [0, 1]; diagonal matrices commute, so Ψ cancels and the change of the output is 2AᵀDBδ.
  * For unit y and δ, u = Ay, w = Bδ: 2yᵀAᵀDBδ = 2uᵀDw = ½((u + w)ᵀD(u + w) − (u − w)ᵀD(u − w)) ≤ ½‖u + w‖², and
- * ‖u + w‖ = ‖[A B][y; δ]‖ ≤ √2, because [A B] has norm at most 1. So the change is at most 1. In real arithmetic, for
- * every free weight, in every phase: the constraint `orthogonal` guarantees the norm, whether or not rows are orthonormal.
+ * ‖u + w‖ = ‖[A B][y; δ]‖ ≤ √2·‖[A B]‖₂. In real arithmetic, for every free weight, in every phase: the constraint
+ * `orthogonal` keeps that norm at 1 or below, whether or not rows are orthonormal.
  */
 export const sandwich = defineLayer({
   name: "Sandwich",
@@ -49,7 +51,13 @@ export const sandwich = defineLayer({
     const [p, q] = [shape[shape.length - 1], output[output.length - 1]];
     return tokensOf(shape) * (q * p + q * q);
   },
-  rules: { gain: (context, [input]) => oneLipschitz(context, input) },
+  rules: {
+    gain: (context, [input]) => {
+      const weight = context.weight("weight");
+      const norm = spectralOf(weight);
+      return oneLipschitz(context, input, mulUp(norm, norm), weight.why);
+    },
+  },
   lower: ({ builder: b, inputs: [x], outputs: [output], weight, step }) => {
     const q = output[output.length - 1];
     const joint = weight("weight");
@@ -64,12 +72,17 @@ export const sandwich = defineLayer({
   },
 });
 
-/** Gain 1 in l2 and token where the node's body is one firm activation; else no proof. */
-export function oneLipschitz(context: GainContext<Config>, input: Gain): readonly Ruled[] {
+/** Gain `bound` in l2 and token where the node's body is one firm activation; else no proof. */
+export function oneLipschitz(
+  context: GainContext<Config>,
+  input: Gain,
+  bound = 1,
+  why: Reason | null = null,
+): readonly Ruled[] {
   const rule = "1-Lipschitz by construction";
   const nodes = context.node.body?.nodes ?? [];
   if (nodes.length === 1 && isFirmActivation(nodes[0]))
-    return mapped(context, input, { l2: 1, token: 1 }, rule);
+    return mapped(context, input, { l2: bound, token: bound }, rule, why);
   const act = nodes.map((node) => node.layer).join(" |> ") || "none";
   const text = `the proof of \`${context.node.layer}\` needs one scalar activation that never falls and has slopes in [0, 1]; \`${act}\` isn't known to be one`;
   return [{ gain: unproven(reason(text, context, "act: ReLU"), input), rule }];

@@ -98,6 +98,9 @@ class StoredWeight implements WeightFacts {
       minBound(spectralNormUpper(entries, rows, columns), this.frobenius),
     );
   }
+  get operator(): number | undefined {
+    return this.guaranteed?.operator;
+  }
   get frobenius(): number {
     return this.fact("frobenius", this.error.l2, () => frobeniusNorm(this.entries));
   }

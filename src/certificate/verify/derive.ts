@@ -106,7 +106,11 @@ class Derivation {
     if (proof.ranges.length !== model.values.length)
       throw new Refusal(`${where}.ranges`, "there must be one entry for each value");
     const facts = proof.facts.map((doc, i) => this.settleFacts(doc, i));
-    const known = facts.map(statedFacts);
+    // What a constraint says of a convolution is read from the model, and nowhere stated.
+    const known = facts.map((doc, i) => {
+      const { operator } = factsOf(a, model.weights[i], proof.phase);
+      return operator === undefined ? statedFacts(doc) : { ...statedFacts(doc), operator };
+    });
     const scene = new Scene(a, model.values, (weight) => known[weight]);
     const ranges = this.settleRanges(scene);
     const gains = new Map<number, (value: number) => Gain<Enclosure>>();

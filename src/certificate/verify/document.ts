@@ -205,6 +205,8 @@ const constraint = variant<Constraint>({
   spectral: { bound: finite },
   rms: { bound: finite },
   frobenius: { bound: finite },
+  l1: { bound: finite },
+  operator: { bound: finite },
 });
 
 const range: Reader<readonly [number, number]> = (x, where) => {

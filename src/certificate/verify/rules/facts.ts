@@ -22,6 +22,8 @@ export interface Facts<T> {
   readonly columnSpread?: T;
   /** ‖W_t‖₂ of every tap of a kernel, row-major. */
   readonly taps?: readonly T[];
+  /** Of a kernel whose constraint bounds its convolution: the l2 norm of the map, zero padded, any stride and dilation. */
+  readonly operator?: T;
 }
 
 export type Init =
@@ -31,7 +33,7 @@ export type Init =
 
 export type Constraint =
   | { readonly kind: "none" | "aol" | "orthogonal" | "unit_rows" | "unit_rms" }
-  | { readonly kind: "spectral" | "rms" | "frobenius"; readonly bound: number };
+  | { readonly kind: "spectral" | "rms" | "frobenius" | "l1" | "operator"; readonly bound: number };
 
 export type Phase = "init" | "always" | "checkpoint";
 
@@ -90,6 +92,12 @@ function constrained<T>(a: Arith<T>, weight: Weight, constraint: Constraint): Fa
     case "aol":
     case "orthogonal":
       return fromSpectral(a, weight, a.num(1));
+    case "operator":
+      // The matrix is the map seen from one patch by one output.
+      return { ...fromSpectral(a, weight, a.num(constraint.bound)), operator: a.num(constraint.bound) };
+    case "l1":
+      // ‖row‖₂ ≤ ‖row‖₁.
+      return { ...fromRows(a, weight, a.num(constraint.bound)), rowSum: a.num(constraint.bound) };
     case "unit_rows":
       return fromRows(a, weight, a.num(1));
     case "unit_rms":

@@ -56,6 +56,7 @@ function oneLipschitz<C extends Config>(
   config: Rule<C>["config"],
   keeps: boolean,
   weights: (channels: number, width: number) => { readonly [name: string]: Shape },
+  factor: <T>(c: Context<T, C>) => T = ({ a }) => a.num(1),
 ): Rule {
   return defineRule<C>({
     name: "1-Lipschitz by construction",
@@ -74,18 +75,22 @@ function oneLipschitz<C extends Config>(
     },
     weights: (site) => weights(channelsOf(site.shapes[0]), channelsOf(bodyShapes(site).result)),
     gain: (c, [input]) => {
-      const bound = c.a.num(firmBody(c.node) ? 1 : Infinity);
+      const bound = firmBody(c.node) ? factor(c) : c.a.num(Infinity);
       return mapped(c, input, { l2: bound, token: bound });
     },
   });
 }
 
-const sandwich = oneLipschitz<Record<never, never>>({}, false, (c, width) => ({
-  weight: [width, c + width],
-  scale: [],
-  psi: [width],
-  bias: [width],
-}));
+// ‖[A B]‖₂², and that norm is at most 1 by the constraint of the weight.
+const sandwich = oneLipschitz<Record<never, never>>(
+  {},
+  false,
+  (c, width) => ({ weight: [width, c + width], psi: [width], bias: [width] }),
+  ({ a, weight }) => {
+    const norm = sigma(a, weight("weight"));
+    return a.mul(norm, norm);
+  },
+);
 const sll = oneLipschitz<{ width: number }>({ width: int(1) }, true, (c, width) => ({
   weight: [c, width],
   q: [width],

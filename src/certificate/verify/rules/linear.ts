@@ -83,9 +83,10 @@ const conv = defineRule<ConvConfig>({
     const weight = c.weight("weight");
     const norm = sigma(a, weight);
     const [most, count] = [over(shape, (n) => reads(n, config)), over(shape, (n) => taps(n, config))];
-    const l2 = a.mul(root(a, most), norm);
+    const { taps: known, operator } = weight;
+    const byReads = a.mul(root(a, most), norm);
+    const l2 = operator === undefined ? byReads : a.min(byReads, operator);
     const token = a.mul(root(a, count), norm);
-    const { taps: known } = weight;
     return {
       stated: {
         l2: known ? a.min(l2, byClasses(a, known, shape.length - 1, config)) : l2,
