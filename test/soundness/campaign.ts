@@ -10,7 +10,6 @@ import { generate } from "./generate/generate.ts";
 import { notExecutable } from "./part.ts";
 import { render, type Program } from "./program.ts";
 import { shrink } from "./shrink.ts";
-import { withoutLowering } from "./tensors.ts";
 import { analysisOf } from "./witness.ts";
 
 export interface CampaignOptions extends AttackOptions {
@@ -44,8 +43,6 @@ export interface Report {
   readonly layers: ReadonlyMap<string, number>;
   readonly constraints: ReadonlyMap<string, number>;
   readonly rules: ReadonlyMap<string, Tightness>;
-  /** Constraints whose facts were attacked, but not their parametrisation, for there is none. */
-  readonly facts: ReadonlySet<string>;
   readonly counterexamples: readonly Counterexample[];
   readonly seconds: number;
 }
@@ -107,7 +104,6 @@ export function campaign(options: CampaignOptions): Report {
   const elapsed = (): number => (Date.now() - started) / 1000;
   const [layers, constraints] = [new Map<string, number>(), new Map<string, number>()];
   const rules = new Map<string, Tightness>();
-  const facts = new Set<string>();
   const counterexamples: Counterexample[] = [];
   const sums = { models: 0, searches: 0, ranges: 0, claims: 0, doubtful: 0, ratio: 0 };
   const report = (): Report => ({
@@ -115,7 +111,6 @@ export function campaign(options: CampaignOptions): Report {
     layers,
     constraints,
     rules,
-    facts,
     counterexamples,
     seconds: elapsed(),
   });
@@ -132,7 +127,6 @@ export function campaign(options: CampaignOptions): Report {
     sums.models++;
     count(layers, namesOf(attacked.model.nodes));
     count(constraints, constrained(attacked.model));
-    withoutLowering(attacked.model).forEach((kind) => facts.add(kind));
     for (const found of attacked.attacks) {
       sums.searches += found.searches;
       sums.ranges += found.ranges;

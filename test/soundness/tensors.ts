@@ -114,23 +114,12 @@ function ugly(weight: Weight, phase: Phase, d: Dice): Float64Array {
   return data.map((x) => scale * x);
 }
 
-/** Constraints that have no lowering: their facts are attacked, not their parametrisation. */
-export function withoutLowering(model: Model): string[] {
-  const builder = new Builder();
-  const missing = model.weights.filter(
-    (w, i) => !effectiveWeight(builder, w, builder.input(`${i}`, w.shape)).ok,
-  );
-  return [...new Set(missing.map((w) => w.constraint.kind))];
-}
-
-/** The weights that the network uses, in a graph; a constraint without a lowering leaves its tensor as it is. */
+/** The weights that the network uses, in a graph. */
 export function prepared(model: Model): (builder: Builder, tensors: readonly Tensor[]) => readonly Tensor[] {
   return (builder, tensors) =>
-    tensors.map((tensor, i) => {
-      if (i >= model.weights.length) return tensor;
-      const made = effectiveWeight(builder, model.weights[i], tensor);
-      return made.ok ? made.value : tensor;
-    });
+    tensors.map((tensor, i) =>
+      i < model.weights.length ? effectiveWeight(builder, model.weights[i], tensor) : tensor,
+    );
 }
 
 /** What the constraints make of free tensors, in float64. */
@@ -140,11 +129,7 @@ export function effective(model: Model, free: Tensors): Tensors {
   const outputs = prepared(model)(builder, inputs).map((tensor, i) => ({ name: `${i}`, tensor }));
   const feeds = Object.fromEntries(model.weights.map((w, i) => [`${i}`, array64(w.shape, free[i])]));
   const out = interpret(builder.graph("weights", outputs), feeds);
-  return model.weights.map((weight, i) => {
-    const data = Float64Array.from(out[`${i}`].data);
-    if (!effectiveWeight(builder, weight, inputs[i]).ok) keeper(weight, "always")?.(data);
-    return data;
-  });
+  return model.weights.map((_, i) => Float64Array.from(out[`${i}`].data));
 }
 
 /** Puts free tensors back where training keeps them: onto their declared ranges. */
@@ -188,6 +173,11 @@ export function keeper(weight: Weight, phase: Phase): ((data: Float64Array) => v
     case "aol":
     case "orthogonal":
       return scaleTo(1, spectral, whole);
+    case "l1":
+      return scaleTo(constraint.bound, (part) => part.reduce((sum, x) => sum + Math.abs(x), 0), columns);
+    case "operator":
+      // No more than the constraint allows: √taps times the matrix's norm bounds the map's.
+      return scaleTo(constraint.bound / Math.sqrt(sizeOf(weight.shape.slice(2))), spectral, whole);
   }
   if (phase === "init" && !range && (init.kind === "spectral" || init.kind === "orthogonal"))
     return scaleTo(1, spectral, whole);

@@ -33,9 +33,6 @@ export function told(report: Report, seed: string | number): string {
   return [
     ...head(report, seed),
     `constraints: ${[...report.constraints].map(([name, n]) => `${name} ${n}`).join(", ")}`,
-    ...(report.facts.size > 0
-      ? [`attacked by their facts alone (no lowering): ${[...report.facts].join(", ")}`]
-      : []),
     ...(rare.length > 0 ? [`layers never met: ${rare.join(", ")}`] : []),
     ...[...unattacked].map(([name, reason]) => `not attacked: ${name}: ${reason}`),
     "",
