@@ -5,6 +5,7 @@
 import type { Bench, Row } from "./row.ts";
 import { checkBench } from "./rows/check.ts";
 import { dataBenches } from "./rows/data.ts";
+import { muonBench } from "./rows/muon.ts";
 import { stateBench } from "./rows/state.ts";
 import { swinTinyBenches } from "./rows/swin-tiny.ts";
 import { tfjsBench } from "./rows/tfjs.ts";
@@ -12,6 +13,7 @@ import { trainStepBench } from "./rows/train-step.ts";
 
 const benches: readonly Bench[] = [
   trainStepBench,
+  muonBench,
   ...swinTinyBenches,
   tfjsBench,
   stateBench,
