@@ -46,12 +46,10 @@ export function buildTrainingGraph(model: Model, recipe: TrainConfig): Result<Gr
   }
 
   const stray = recipe.groups.find(({ args }) => args.by !== undefined);
-  if (stray && recipe.optimizer.name !== "muon")
-    return refuse(
-      recipe,
-      "`by: adamw` in a group",
-      "it takes weights from `muon`, which isn't the optimizer here",
-    );
+  if (stray && recipe.optimizer.name !== "muon") {
+    const reason = `it takes weights from \`muon\`, and the optimizer is \`${recipe.optimizer.name}\``;
+    return bad(diagnostic("recipe-misfit", recipe.span, { what: "`by: adamw` in a group", reason }));
+  }
 
   const builder = new Builder();
   const params = parameterInputs(builder, model);

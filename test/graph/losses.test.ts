@@ -275,7 +275,7 @@ describe("emma", () => {
     return built.ok ? "" : `${built.problem.name}: ${built.problem.message}`;
   };
   it("is refused without a proven gain, with the reason", () => {
-    expect(messageOf(tinyModel())).toMatch(/^not-executable: .*`emma`.*no gain from `x`.*body\.weight/);
+    expect(messageOf(tinyModel())).toMatch(/^recipe-misfit: .*`emma`.*no gain from `x`.*body\.weight/);
   });
   it("is refused where the logits come from something else than a Linear", () => {
     const dropped = tinyModel(constrained, tinyNode("ReLU", "relu", 1, {}, {}));
@@ -289,6 +289,8 @@ describe("emma", () => {
     expect(messageOf(long)).toMatch(/must come from a `Linear`/);
   });
   it("is refused for mixed samples", () => {
-    expect(messageOf(model, { augment: [{ name: "mixup", args: { alpha: 1 } }] })).toMatch(/mixed samples/);
+    expect(messageOf(model, { augment: [{ name: "mixup", args: { alpha: 1 } }] })).toMatch(
+      /mixup and cutmix give a sample two/,
+    );
   });
 });

@@ -89,4 +89,9 @@ export const trainRows = {
       `A loss is a sum of terms, each with a number in front if need be; found ${p.found}.`,
     help: () => '`cross_entropy(smoothing: 0.1) + 1e-5 * spectral_penalty("**.query")`',
   },
+  "recipe-misfit": {
+    code: "LIPS0515",
+    severity: "error",
+    message: (p: { what: string; reason: string }) => `${p.what} doesn't fit this run: ${p.reason}.`,
+  },
 } as const;

@@ -1,8 +1,9 @@
 /** The loss of a recipe: its weighted sum of terms, on the model's first output. */
-import { good, type Result } from "../../diagnostics/result.ts";
+import { diagnostic } from "../../diagnostics/diagnostic.ts";
+import { bad, good, type Result } from "../../diagnostics/result.ts";
 import type { Model, TrainConfig, ValueId } from "../../model/model.ts";
 import type { Builder, Tensor } from "../builder.ts";
-import { refused, type Labels, type Loss } from "./loss.ts";
+import type { Labels, Loss } from "./loss.ts";
 import { losses } from "./registry.ts";
 
 export interface ClassificationLoss extends Loss {
@@ -22,7 +23,7 @@ export function classificationLoss(
   const logits = values.get(model.outputs[0]?.value);
   if (!logits || logits.shape.length !== 2) {
     const what = `The loss of \`${model.name}\``;
-    return refused(recipe, what, "its first output is not one vector of logits per sample");
+    return refuse(recipe, what, "its first output is not one vector of logits per sample");
   }
   builder.origin = "loss";
   const stop: Tensor[] = [];
@@ -31,7 +32,7 @@ export function classificationLoss(
     const known = losses.get(term.name);
     if (!known) {
       const names = [...losses.keys()].join(", ");
-      return refused(recipe, `The loss \`${term.name}\``, `compiled are ${names}`);
+      return refuse(recipe, `The loss \`${term.name}\``, `compiled are ${names}`);
     }
     const part = known.build({ builder, model, recipe, args: term.args, logits, labels, params });
     if (!part.ok) return part;
@@ -41,4 +42,8 @@ export function classificationLoss(
   }
   builder.origin = "";
   return good({ loss: total ?? builder.constant(0), logits, stop });
+}
+
+function refuse(recipe: TrainConfig, what: string, reason: string): Result<never> {
+  return bad(diagnostic("not-executable", recipe.span, { what, reason }));
 }

@@ -1,12 +1,13 @@
 /** EMMA: a margin loss whose margin follows each sample and pair of classes. */
-import { good, type Result } from "../../diagnostics/result.ts";
+import { diagnostic } from "../../diagnostics/diagnostic.ts";
+import { bad, good, type Result } from "../../diagnostics/result.ts";
 import { Analysis } from "../../gain/analyze.ts";
 import { entry, type Reason } from "../../gain/gain.ts";
 import type { Model, TrainConfig, WeightId } from "../../model/model.ts";
 import type { Builder, Tensor } from "../builder.ts";
 import { effectiveWeight } from "../constraints/registry.ts";
 import { crossEntropyOf } from "./cross-entropy.ts";
-import { labelled, numberArg, oneHot, refused, type LossTerm } from "./loss.ts";
+import { labelled, numberArg, oneHot, type LossTerm } from "./loss.ts";
 
 /** Below this a squared distance of two rows counts as none; its root is still a normal float32. */
 const tiny = 1e-12;
@@ -31,7 +32,7 @@ export const emma: LossTerm = {
     if (labels.mixed) {
       const reason =
         "its margin is the certified radius of one label, and mixup and cutmix give a sample two";
-      return refused(recipe, "The loss `emma` of mixed samples", reason, "use margin(…), or don't mix");
+      return misfit(recipe, reason, "use margin(…), or don't mix");
     }
     const head = headOf(model, recipe);
     if (!head.ok) return head;
@@ -63,18 +64,17 @@ export interface Head {
 
 /** Refused where the logits aren't a Linear of one token of features, or nothing is proven of those. */
 export function headOf(model: Model, recipe: TrainConfig): Result<Head> {
-  const refuse = (reason: string, help?: string): Result<never> =>
-    refused(recipe, "The loss `emma`", reason, help);
   const logits = model.outputs[0].value;
   const node = model.nodes.find(({ outputs }) => outputs.includes(logits));
   if (node?.layer !== "Linear" || model.values[node.inputs[0]].shape.length !== 1)
-    return refuse("the logits must come from a `Linear` on one vector of features");
-  if (model.inputs.length !== 1) return refuse("it is about models with one input");
+    return misfit(recipe, "the logits must come from a `Linear` on one vector of features");
+  if (model.inputs.length !== 1) return misfit(recipe, "it is about models with one input");
   const gain = new Analysis(model, "always").gainFrom(model.inputs[0].value, node.inputs[0]);
   const proven = entry(gain, "l2", "l2");
   if (!(proven > 0 && proven < Infinity)) {
     const why = gain.why ? `: ${rootOf(gain.why).text}` : "";
-    return refuse(
+    return misfit(
+      recipe,
       proven === 0
         ? "the features don't depend on the input"
         : `no gain from \`${model.inputs[0].name}\` to the features is proven for all weights${why}`,
@@ -82,6 +82,11 @@ export function headOf(model: Model, recipe: TrainConfig): Result<Head> {
     );
   }
   return good({ weight: node.weights.weight, gain: proven });
+}
+
+function misfit(recipe: TrainConfig, reason: string, help?: string): Result<never> {
+  const params = { what: "The loss `emma`", reason };
+  return bad(diagnostic("recipe-misfit", recipe.span, params, help === undefined ? {} : { help }));
 }
 
 function rootOf(reason: Reason): Reason {

@@ -1,6 +1,5 @@
 /** What a loss is: one term of the recipe's weighted sum, as graph nodes. */
-import { diagnostic } from "../../diagnostics/diagnostic.ts";
-import { bad, type Result } from "../../diagnostics/result.ts";
+import type { Result } from "../../diagnostics/result.ts";
 import type { Model, OptionValue, TrainConfig } from "../../model/model.ts";
 import type { Builder, Tensor } from "../builder.ts";
 
@@ -42,11 +41,6 @@ export interface LossTerm {
   readonly name: string;
   /** A model or recipe that the loss makes no sense for is refused with the reason. */
   build(context: LossContext): Result<Loss>;
-}
-
-/** The diagnostic of a loss that can't be built. */
-export function refused(recipe: TrainConfig, what: string, reason: string, help?: string): Result<never> {
-  return bad(diagnostic("not-executable", recipe.span, { what, reason }, help === undefined ? {} : { help }));
 }
 
 export function numberArg(args: OptionValue["args"], name: string, otherwise: number): number {
