@@ -290,7 +290,6 @@ describe("training graph", () => {
   it.each([
     [{ optimizer: { name: "lion", args: { lr: 0.1 } } }, "lion"],
     [{ loss: [{ weight: 1, term: { name: "mse", args: {} } }] }, "mse"],
-    [{ loss: [{ weight: 1, term: { name: "emma", args: { eps: 1 } } }] }, "emma"],
     [{ schedule: { name: "stairs", args: {} } }, "stairs"],
   ] as [Partial<TrainConfig>, string][])("what is not compiled is a diagnostic: %j", (changes, word) => {
     const built = buildTrainingGraph(tinyModel(), tinyRecipe(changes));
