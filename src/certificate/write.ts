@@ -22,6 +22,7 @@ import type {
 import { bounds, boundsBelow, numberAbove, numberBelow } from "./verify/enclosure.ts";
 import { checkGraph } from "./verify/graph.ts";
 
+/** What a certificate is about, besides the model. */
 export interface Subject {
   readonly lipsc: string;
   readonly specs: readonly HashedFile[];
@@ -125,6 +126,7 @@ function proofOf(
   own: ReadonlySet<number>,
 ): Proof {
   const { phase } = analysis;
+  const uses = usesOf(document);
   const claims = model.claims.flatMap((claim, i) => (claim.phase === phase ? [{ claim, i }] : []));
   const sources = new Set([
     ...model.inputs.map(({ value }) => value),
@@ -134,13 +136,35 @@ function proofOf(
   ]);
   return {
     phase,
-    facts: model.weights.map((weight, i) => factsDocument(facts(weight, phase), document, i, phase)),
+    facts: model.weights.map((weight, i) => factsDocument(facts(weight, phase), document, i, phase, uses)),
     ranges: model.values.map((_, value) => (own.has(value) ? rangeDocument(analysis, value) : null)),
     derivations: [...sources].map((source) => ({ source, steps: stepsOf(document, analysis, source) })),
     claims: claims.map(({ claim, i }) => {
       const { upper } = verdictOf(claim, () => analysis, true);
       return { claim: i, upper: bound(upper), proven: upper <= claim.limit };
     }),
+  };
+}
+
+/** Weights of which a rule asks more than norms. */
+interface Uses {
+  /** Linear layers that give one token: a margin may compare their rows. */
+  readonly heads: ReadonlySet<number>;
+  readonly tables: ReadonlySet<number>;
+  readonly kernels: ReadonlySet<number>;
+}
+
+function usesOf({ nodes, values }: ModelDocument): Uses {
+  const of = (layers: readonly string[], name: string, fits: (node: Node) => boolean = () => true) =>
+    new Set(
+      (nodes as readonly Node[])
+        .filter((node) => layers.includes(node.layer) && name in node.weights && fits(node))
+        .map((node) => node.weights[name]),
+    );
+  return {
+    heads: of(["Linear"], "weight", ({ outputs: [value] }) => values[value].length === 1),
+    tables: of(["Attend"], "position"),
+    kernels: of(["Conv", "DepthwiseConv"], "weight"),
   };
 }
 
@@ -152,9 +176,10 @@ function factsDocument(
   { weights }: ModelDocument,
   index: number,
   phase: Phase,
+  { heads, tables, kernels }: Uses,
 ): FactsDocument {
   const known = knownBy(weights[index], phase);
-  const { spectral, frobenius, rowSum, rowNorm, maxAbs, low, high, values, stored } = facts;
+  const { spectral, frobenius, rowSum, rowNorm, maxAbs, low, high, stored } = facts;
   const plain: FactsDocument = {
     known,
     spectral: bound(spectral),
@@ -165,14 +190,22 @@ function factsDocument(
     low: bound(low),
     high: bound(high),
   };
-  if (known !== "measured") return plain;
-  const { role, shape } = weights[index];
-  const taps = role === "kernel" || role === "depthwise" ? stored?.kernel?.taps(1) : undefined;
+  if (known !== "measured" || !stored) return plain;
+  const { shape } = weights[index];
+  const columns = shape.slice(1).reduce((n, size) => n * size, 1);
+  // The checker counts its own roundings: sums are stated with room for them.
+  const room = (x: number, terms: number): Bound => bound(terms > 1 ? x * (1 + 2 ** -40) : x);
+  const values = shape.length <= 1 && (shape[0] ?? 1) <= listed ? facts.values : null;
+  const taps = kernels.has(index) ? stored.kernel?.taps(1) : undefined;
   return {
     ...plain,
-    ...(values && values.length <= listed && shape.length <= 1 ? { values } : {}),
-    ...(stored ? { rowDistance: bound(stored.rowDistance), columnSpread: bound(stored.columnSpread) } : {}),
-    ...(taps?.every(Number.isFinite) ? { taps } : {}),
+    frobenius: room(frobenius, (shape[0] ?? 1) * columns),
+    rowSum: room(rowSum, columns),
+    rowNorm: room(rowNorm, columns),
+    ...(values ? { values } : {}),
+    ...(heads.has(index) ? { rowDistance: room(stored.rowDistance, 2) } : {}),
+    ...(tables.has(index) ? { columnSpread: room(stored.columnSpread, 2) } : {}),
+    ...(taps?.every(Number.isFinite) ? { taps: taps.map((x) => x * (1 + 2 ** -40)) } : {}),
   };
 }
 

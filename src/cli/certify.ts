@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, type Result } from "../diagnostics/result.ts";
 import { measure, type Tensors } from "../measure/measure.ts";
+import type { WeightOracle } from "../gain/facts.ts";
 import type { Model } from "../model/model.ts";
 import { decodeCheckpoint } from "../runtime/checkpoint.ts";
 import { readBytes } from "../runtime/files.ts";
@@ -27,6 +28,8 @@ export interface CertifyOptions {
   readonly format: "text" | "json";
   readonly explainBound: boolean;
   readonly color: boolean;
+  /** Where the certificate goes; left out: none is written. */
+  readonly certificate?: string;
 }
 
 /** A file by what is in it. */
@@ -92,6 +95,8 @@ export function sha256(bytes: Uint8Array | string): string {
 
 export interface Certified {
   readonly report: ModelReport;
+  /** The oracle that the bounds rest on. */
+  readonly facts: WeightOracle;
   readonly subject: Subject;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -100,13 +105,15 @@ export interface Certified {
 export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceFile>): Certified {
   const began = performance.now();
   const { model, place, tensors, weights, step } = weighted;
-  const report = collectCheckpoint(model, measure(tensors));
+  const measured = measure(tensors);
+  const report = collectCheckpoint(model, measured);
   const diagnostics = new Diagnostics();
   diagnose(report, sources, diagnostics);
   const specs = [...sources.values()].map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
   const seconds = (performance.now() - began) / 1000;
   return {
     report,
+    facts: measured.oracle,
     subject: { specs, set: place.set, weights, step, seconds },
     diagnostics: diagnostics.all,
   };
@@ -139,5 +146,29 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
     }
     printDiagnostics(diagnostics, sources, color);
   }
+  if (
+    options.certificate !== undefined &&
+    !(await certificate(certified, options.certificate, options, sources))
+  )
+    return 1;
   return diagnostics.some((d) => d.severity === "error") ? 1 : 0;
+}
+
+/** Writes the certificate; whether it could be written. */
+async function certificate(
+  { report, subject, facts }: Certified,
+  path: string,
+  { format, color }: CertifyOptions,
+  sources: ReadonlyMap<string, SourceFile>,
+): Promise<boolean> {
+  const { writeCertificateFile } = await import("./certificate.ts");
+  const { specs, set, weights } = subject;
+  const phases = [{ analysis: report.analysisOf("checkpoint"), facts }];
+  const written = writeCertificateFile(path, report.model, phases, { specs, set, weights });
+  if (written.problem) {
+    printDiagnostics([written.problem], sources, color && wantsColor(process.stderr));
+    return false;
+  }
+  if (format === "text") process.stdout.write(written.text);
+  return true;
 }

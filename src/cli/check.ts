@@ -16,6 +16,8 @@ export interface CheckOptions {
   readonly explainBound: boolean;
   readonly set: Record<string, string>;
   readonly color: boolean;
+  /** Where the certificate goes; left out: none is written. */
+  readonly certificate?: string;
 }
 
 export interface Checked {
@@ -58,7 +60,40 @@ export function checkFiles(host: Host, files: readonly string[], set: Record<str
 export async function runCheck(files: readonly string[], options: CheckOptions): Promise<number> {
   const checked = checkFiles(nodeHost, files, options.set);
   await print(checked, options);
-  return checked.code;
+  const certified =
+    options.certificate === undefined || (await certificate(checked, options.certificate, options));
+  return certified ? checked.code : 1;
+}
+
+/** Writes the certificate of the only model; says so in the text report. Whether it could be written. */
+async function certificate(
+  { reports, sources, withoutModels }: Checked,
+  path: string,
+  { set, format, color }: CheckOptions,
+): Promise<boolean> {
+  const fail = (problem: Diagnostic): false => {
+    printDiagnostics([problem], sources, color && wantsColor(process.stderr));
+    return false;
+  };
+  // Errors in the spec were told.
+  if (reports.length === 0 && withoutModels.length === 0) return false;
+  if (reports.length !== 1) {
+    const problem = `a certificate is of one model, here ${reports.length === 0 ? "is none" : `are ${reports.length}`}`;
+    return fail(diagnostic("run-option", null, { option: "--certificate", problem }));
+  }
+  const { writeCertificateFile } = await import("./certificate.ts");
+  const { weightFacts } = await import("../gain/weights.ts");
+  const { sha256 } = await import("../certificate/verify/canonical.ts");
+  const [{ model, analysisOf }] = reports;
+  const phases = (["init", "always"] as const).map((phase) => ({
+    analysis: analysisOf(phase),
+    facts: weightFacts,
+  }));
+  const specs = [...sources.values()].map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
+  const written = writeCertificateFile(path, model, phases, { specs, weights: null, set });
+  if (written.problem) return fail(written.problem);
+  if (format === "text") write(written.text);
+  return true;
 }
 
 async function print(checked: Checked, options: CheckOptions): Promise<void> {

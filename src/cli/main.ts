@@ -43,11 +43,18 @@ program
     "shows where the bound comes from, layer by layer, and cosine attention beside the paper's theorem",
   )
   .addOption(set())
+  .option("--certificate <file>", "writes what is proven as a certificate, for `verify`")
   .option("--no-color", "plain text")
   .action(
     async (
       files: string[],
-      flags: { format: "text"; explainBound?: boolean; set: Record<string, string>; color: boolean },
+      flags: {
+        format: "text";
+        explainBound?: boolean;
+        set: Record<string, string>;
+        color: boolean;
+        certificate?: string;
+      },
     ) => {
       const { runCheck, refuseOptions } = await import("./check.ts");
       const options = { ...flags, explainBound: flags.explainBound === true };

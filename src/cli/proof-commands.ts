@@ -38,8 +38,9 @@ export function addProofCommands(program: Command, set: () => Option): void {
       .description(
         "proven bounds of trained weights, and the claims `at checkpoint`; exit code 1 where one is not proven",
       )
-      .option("--explain-bound", "shows where the bound comes from, layer by layer"),
-  ).action(async (path: string, flags: WeightsFlags & { explainBound?: boolean }) => {
+      .option("--explain-bound", "shows where the bound comes from, layer by layer")
+      .option("--certificate <file>", "writes what is proven as a certificate, for `verify`"),
+  ).action(async (path: string, flags: WeightsFlags & { explainBound?: boolean; certificate?: string }) => {
     const explainBound = flags.explainBound === true;
     if (explainBound && flags.format !== "text")
       throw new CommanderError(
@@ -56,6 +57,22 @@ export function addProofCommands(program: Command, set: () => Option): void {
       explainBound,
     });
   });
+
+  program
+    .command("verify")
+    .description(
+      "derives every step of a certificate again, in exact arithmetic; exit code 1 where one doesn't follow",
+    )
+    .argument("<certificate>", "a file that `check --certificate` or `certify --certificate` wrote")
+    .option("--weights <file>", "the weights that it is about: their norms are proven again from the bytes")
+    .option("--spec <file>", "a spec that it is about, as often as wanted: compares hashes", several)
+    .action(async (certificate: string, flags: { weights?: string; spec?: readonly string[] }) => {
+      const { check } = await import("../certificate/verify/main.ts");
+      const { weights = null, spec: specs = [] } = flags;
+      const { code, text } = check({ certificate, weights, specs });
+      process.stdout.write(text);
+      process.exitCode = code;
+    });
 
   aboutWeights(
     program
@@ -84,4 +101,8 @@ export function addProofCommands(program: Command, set: () => Option): void {
       threads: flags.threads ?? null,
     });
   });
+}
+
+function several(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }

@@ -1,0 +1,200 @@
+/**
+ * Norms of stored matrices, proven from their entries in float64 with every rounding counted (u = 2⁻⁵³,
+ * γ_k = k·u/(1 − k·u); Higham 2002, chapters 3 and 10). Each answers whether a stated number is an upper bound for certain.
+ * Shares no code with src/measure.
+ */
+
+const u = 2 ** -53;
+
+/** A little above γ_k, as a float64. */
+export function gamma(k: number): number {
+  const ku = k * u;
+  return ku < 0.01 ? (ku / (1 - ku)) * (1 + 4 * u) : Infinity;
+}
+
+/** Rows of a matrix one after the other. */
+export interface Dense {
+  readonly rows: number;
+  readonly columns: number;
+  readonly entries: Float64Array | Float32Array;
+}
+
+/** ≥ a·(1 + γ) for a sum of k rounded terms that are each ≥ 0, itself rounded once more. */
+function raised(sum: number, k: number): number {
+  return sum * (1 + gamma(k + 4)) * (1 + 4 * u) + Number.MIN_VALUE;
+}
+
+function largest(rows: number, of: (row: number) => number): number {
+  let most = 0;
+  for (let r = 0; r < rows; r++) {
+    const x = of(r);
+    if (!(x <= most)) most = x;
+  }
+  return most;
+}
+
+/** ≥ √x. */
+const rootAbove = (x: number): number => Math.sqrt(x) * (1 + 4 * u);
+
+/** The largest absolute entry, exactly. */
+export function maxAbs({ entries }: Dense): number {
+  return largest(entries.length, (i) => Math.abs(entries[i]));
+}
+
+/** ≥ the largest l1 norm of a row; exact for columns. */
+export function rowSum(m: Dense): number {
+  const { rows, columns, entries } = m;
+  if (columns === 1) return maxAbs(m);
+  return largest(rows, (r) => {
+    let sum = 0;
+    for (let c = 0; c < columns; c++) sum += Math.abs(entries[r * columns + c]);
+    return raised(sum, columns);
+  });
+}
+
+/** ≥ Σx² of a row. */
+function squareOf({ columns, entries }: Dense, row: number): number {
+  let sum = 0;
+  for (let c = 0; c < columns; c++) sum += entries[row * columns + c] ** 2;
+  return raised(sum, columns + 1);
+}
+
+/** ≥ the largest l2 norm of a row; exact for columns. */
+export function rowNorm(m: Dense): number {
+  return m.columns === 1 ? maxAbs(m) : rootAbove(largest(m.rows, (r) => squareOf(m, r)));
+}
+
+/** ≥ the Frobenius norm: sums of rows first, so that few roundings follow each other. Exact for one entry. */
+export function frobenius(m: Dense): number {
+  if (m.entries.length === 1) return maxAbs(m);
+  let sum = 0;
+  for (let r = 0; r < m.rows; r++) sum += squareOf(m, r);
+  return rootAbove(raised(sum, m.rows));
+}
+
+/** ≥ the largest distance of two rows. */
+export function rowDistance({ rows, columns, entries }: Dense): number {
+  const most = largest(rows, (i) =>
+    largest(i, (j) => {
+      let sum = 0;
+      for (let c = 0; c < columns; c++) sum += (entries[i * columns + c] - entries[j * columns + c]) ** 2;
+      return sum;
+    }),
+  );
+  return rootAbove(raised(most, columns + 3));
+}
+
+/** ≥ the largest distance of two entries of one column. */
+export function columnSpread({ rows, columns, entries }: Dense): number {
+  return largest(columns, (c) => {
+    let [low, high] = [Infinity, -Infinity];
+    for (let r = 0; r < rows; r++) {
+      low = Math.min(low, entries[r * columns + c]);
+      high = Math.max(high, entries[r * columns + c]);
+    }
+    return (high - low) * (1 + 2 * u);
+  });
+}
+
+/**
+ * Whether ‖M‖₂ ≤ bound for certain, M the matrix whose entries are given up to an error of Frobenius norm ≤ `error`.
+ *
+ * Let N be the given matrix times 1/t, t a power of two near the bound (exact), A its smaller Gram matrix as computed, n × n,
+ * from sums of k products; b = (bound − error)/t, rounded down. If Cholesky's algorithm runs to its end in float64 on
+ * B = s·I − A, then B + Δ = RᵀR with |Δ| ≤ γ_(n+1)|Rᵀ||R|, and ‖|Rᵀ||R|‖ ≤ ‖R‖_F² ≤ tr(B)/(1 − γ_(n+1)), so
+ *   λmax(NᵀN) ≤ s + u·(s + max A) + γ_(n+1)/(1 − γ_(n+1))·tr(B) + γ_(k+1)·‖N‖_F² + underflow,
+ * where the second term is the rounding of B's diagonal and the fourth that of A (|A − NᵀN| ≤ γ_k|N|ᵀ|N|). s is chosen so that
+ * the right side is at most b². (Demmel; Rump 2006, "Verification of positive definiteness".)
+ */
+export function spectralAtMost(m: Dense, bound: number, error = 0): boolean {
+  if (!(bound >= error) || !Number.isFinite(bound)) return bound === Infinity;
+  if (m.rows * m.columns === 0) return true;
+  // A matrix that small in the Frobenius norm needs no more.
+  if (frobenius(m) * (1 + 4 * u) + error <= bound) return true;
+  if (bound === 0) return false;
+  const t = 2 ** Math.ceil(Math.log2(bound));
+  if (!(t > 2 ** -500 && t < 2 ** 500)) return false;
+  const { rows, columns, entries } = m;
+  const [n, k] = rows < columns ? [rows, columns] : [columns, rows];
+  const scaled = new Float64Array(rows * columns);
+  // Rows of `scaled` are those of the smaller side.
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++)
+      scaled[rows < columns ? r * columns + c : c * rows + r] = entries[r * columns + c] / t;
+  const gram = gramOf(scaled, n, k);
+  const whole = frobenius({ rows: n, columns: k, entries: scaled });
+  const b = ((bound - error) / t) * (1 - 4 * u);
+  let diagonal = 0;
+  for (let i = 0; i < n; i++) diagonal = Math.max(diagonal, gram[i * n + i]);
+  // tr(B) ≤ n·s ≤ 2n, as b ≤ 1 makes s ≤ 1.
+  const g = gamma(n + 1);
+  const lost = u * (2 + diagonal) + (g / (1 - g)) * 2 * n + gamma(k + 1) * whole * whole + n * n * 2 ** -900;
+  const s = b * b * (1 - 8 * u) - lost * (1 + 2 ** -20);
+  if (!(s > 0)) return false;
+  for (let i = 0; i < n * n; i++) gram[i] = -gram[i];
+  for (let i = 0; i < n; i++) gram[i * n + i] += s;
+  return choleskyEnds(gram, n);
+}
+
+/** The lower triangle of X·Xᵀ, X n × k, rows contiguous; 2 × 4 entries at a time. */
+function gramOf(x: Float64Array, n: number, k: number): Float64Array {
+  const gram = new Float64Array(n * n);
+  for (let i = 0; i < n; i += 2) {
+    const [i0, i1] = [i * k, Math.min(i + 1, n - 1) * k];
+    for (let j = 0; j <= i + 1 && j < n; j += 4) {
+      const j0 = j * k;
+      const j1 = Math.min(j + 1, n - 1) * k;
+      const j2 = Math.min(j + 2, n - 1) * k;
+      const j3 = Math.min(j + 3, n - 1) * k;
+      let [a0, a1, a2, a3, b0, b1, b2, b3] = [0, 0, 0, 0, 0, 0, 0, 0];
+      for (let c = 0; c < k; c++) {
+        const [p, q] = [x[i0 + c], x[i1 + c]];
+        const [y0, y1, y2, y3] = [x[j0 + c], x[j1 + c], x[j2 + c], x[j3 + c]];
+        a0 += p * y0;
+        a1 += p * y1;
+        a2 += p * y2;
+        a3 += p * y3;
+        b0 += q * y0;
+        b1 += q * y1;
+        b2 += q * y2;
+        b3 += q * y3;
+      }
+      const put = (row: number, column: number, value: number): void => {
+        if (row < n && column <= row) gram[row * n + column] = value;
+      };
+      put(i, j, a0);
+      put(i, j + 1, a1);
+      put(i, j + 2, a2);
+      put(i, j + 3, a3);
+      put(i + 1, j, b0);
+      put(i + 1, j + 1, b1);
+      put(i + 1, j + 2, b2);
+      put(i + 1, j + 3, b3);
+    }
+  }
+  return gram;
+}
+
+/** Cholesky's algorithm in place on the lower triangle: whether every pivot is positive. */
+function choleskyEnds(m: Float64Array, n: number): boolean {
+  for (let i = 0; i < n; i++) {
+    const row = i * n;
+    for (let j = 0; j < i; j++) {
+      const other = j * n;
+      let [s0, s1] = [0, 0];
+      let c = 0;
+      for (; c + 1 < j; c += 2) {
+        s0 += m[row + c] * m[other + c];
+        s1 += m[row + c + 1] * m[other + c + 1];
+      }
+      if (c < j) s0 += m[row + c] * m[other + c];
+      m[row + j] = (m[row + j] - (s0 + s1)) / m[other + j];
+    }
+    let sum = 0;
+    for (let c = 0; c < i; c++) sum += m[row + c] ** 2;
+    const pivot = m[row + i] - sum;
+    if (!(pivot > 0)) return false;
+    m[row + i] = Math.sqrt(pivot);
+  }
+  return true;
+}
