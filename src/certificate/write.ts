@@ -199,6 +199,7 @@ function factsDocument(
   const taps = kernels.has(index) ? stored.kernel?.taps(1) : undefined;
   return {
     ...plain,
+    spectral: room(spectral, (shape[0] ?? 1) * columns),
     frobenius: room(frobenius, (shape[0] ?? 1) * columns),
     rowSum: room(rowSum, columns),
     rowNorm: room(rowNorm, columns),
