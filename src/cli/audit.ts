@@ -14,7 +14,6 @@ import { openData } from "../runtime/data/open.ts";
 import { fill } from "../runtime/data/samples.ts";
 import type { HostTensor } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
-import { notRunnable } from "../runtime/prepare.ts";
 import { permutation } from "../runtime/random.ts";
 import { certify, openWeights, type CertifyOptions, type Weighted } from "./certify.ts";
 import { engineRequest, type EngineFlags } from "./engine-options.ts";
@@ -40,8 +39,6 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources, color), 1);
   if (!weighted) return fail(problems);
   const { model } = weighted;
-  const refused = notRunnable(model);
-  if (refused) return fail([refused]);
   const inputs = model.inputs.filter((input) => input.domain.kind !== "tokens");
   if (inputs.length === 0) {
     const problem = "the model's inputs hold token ids: there is no distance between them";

@@ -19,6 +19,7 @@ import {
   type Violation,
 } from "../runtime/certified/evaluate.ts";
 import { outOfOrder, summarise } from "../runtime/certified/summary.ts";
+import { violationOf } from "../runtime/certified/violation.ts";
 import { openData } from "../runtime/data/open.ts";
 import type { Samples } from "../runtime/data/samples.ts";
 import { isFolder, readBytes, writeWhole } from "../runtime/files.ts";
@@ -26,6 +27,7 @@ import { writeSafetensors } from "../runtime/safetensors.ts";
 import { sha256 } from "./certify.ts";
 import { listing } from "./listing.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
+import { tensorsOf } from "./prover.ts";
 import type { CertifiedReport } from "./report/eval-certified.ts";
 import { sampleProgress } from "./sample-progress.ts";
 import { painter } from "./report/table.ts";
@@ -63,9 +65,7 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
   if (!bytes.ok) return fail([bytes.problem]);
 
   const began = performance.now();
-  const tensors = new Map(
-    model.weights.map((w) => [w.path, trained.weights.get(`param/${w.path}`)?.data ?? []]),
-  );
+  const tensors = tensorsOf(model, trained.weights);
   const measured = measure(tensors);
   const gains = gainsOf(model, measured, options.norm);
   if (!gains.ok) return fail([gains.problem]);
@@ -159,14 +159,7 @@ function savedViolations({ violations }: CertifiedEvaluation, samples: Samples, 
   return violations.map((violation) => {
     const file = join(isFolder(path) ? path : ".", `soundness-bug-${violation.sample}.safetensors`);
     const written = writeWhole(file, encodeViolation(violation, samples.shape));
-    return diagnostic("certificate-broken", null, {
-      sample: violation.sample,
-      label: violation.label,
-      predicted: violation.predicted,
-      radius: String(violation.radius),
-      distance: String(violation.distance),
-      file: written.ok ? file : "they could not be saved",
-    });
+    return violationOf(violation, written.ok ? file : "they could not be saved");
   });
 }
 

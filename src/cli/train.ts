@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
 import { modelHash } from "../runtime/checkpoint.ts";
+import { showReported } from "../runtime/certified/report.ts";
 import { openData } from "../runtime/data/open.ts";
 import { listing } from "./listing.ts";
 import type { Data } from "../runtime/data/samples.ts";
@@ -20,6 +21,7 @@ import type { SourceFile } from "../text/source.ts";
 import { engineRequest } from "./engine-options.ts";
 import { nodeHost } from "./host-node.ts";
 import { loadModel } from "./load.ts";
+import { proverOf } from "./prover.ts";
 import { refuseTraining } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
 import { countParameters } from "./report/figures.ts";
@@ -146,6 +148,7 @@ async function planOf(
     resume: origin.run !== null,
     checkpointEvery: options.checkpointEvery,
     workers: options.workers,
+    prove: proverOf(model),
   };
   return { plan, sources };
 }
@@ -158,11 +161,12 @@ function sayParts(model: Model, file: string, { name, train, test }: Data, engin
   say(`engine   ${engine.name} ${engine.version} on ${engine.device}`);
 }
 
-function sayOutcome({ test, seconds }: TrainOutcome, { folder, recipe }: TrainPlan): void {
+function sayOutcome({ test, seconds, reported }: TrainOutcome, { folder, recipe }: TrainPlan): void {
   const tested = test
     ? `: test accuracy ${(100 * test.accuracy).toFixed(1)} % (${showCount(test.count)} samples), loss ${test.loss.toFixed(4)}`
     : "";
   say(`done in ${formatSeconds(seconds)}${tested}`);
+  for (const piece of showReported(reported)) say(piece.replace(/^\S+/, (kind) => kind.padEnd(9)));
   say(`weights  ${folder.weights}${recipe.average ? " (their averages over the steps, as tested)" : ""}`);
 }
 

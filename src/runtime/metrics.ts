@@ -1,5 +1,6 @@
 /** metrics.jsonl: one JSON object a line, appended as it happens. */
 import { existsSync } from "node:fs";
+import type { Reported } from "./certified/report.ts";
 import { appendLine, readText, writeWhole } from "./files.ts";
 import { good, type Result } from "./result.ts";
 
@@ -23,6 +24,8 @@ export type Metric =
       readonly trainAccuracy: number;
       readonly testLoss: number | null;
       readonly testAccuracy: number | null;
+      /** Certified and attacked accuracy, where the recipe reports them. */
+      readonly reported?: readonly Reported[];
       readonly seconds: number;
     };
 

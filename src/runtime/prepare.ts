@@ -7,6 +7,7 @@ import { initialWeight } from "../graph/initialise.ts";
 import { buildTrainingGraph } from "../graph/training.ts";
 import type { Model, TrainConfig } from "../model/model.ts";
 import { batchesPerEpoch, trainingBatches, type TrainingBatches } from "./batches.ts";
+import type { Prover } from "./certified/report.ts";
 import { readCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { augmentProblem, frameOf } from "./data/augment/augment.ts";
 import type { Data } from "./data/samples.ts";
@@ -29,6 +30,8 @@ export interface TrainPlan {
   readonly checkpointEvery: number | null;
   /** Threads that make batches; null: as many as pay. The numbers don't depend on it. */
   readonly workers: number | null;
+  /** Proves gains of weights on the way, for a recipe that reports certified accuracy; left out: none is reported. */
+  readonly prove?: Prover;
 }
 
 /** Where the run stands; the tensors stay with the engine. */

@@ -21,6 +21,8 @@ export interface EpochSummary {
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   readonly test: Evaluation | null;
+  /** Further figures of the test set, each a piece of text. */
+  readonly reported?: readonly string[];
   readonly seconds: number;
 }
 
@@ -97,6 +99,7 @@ export function formatEpoch(e: EpochSummary): string {
   return [
     `${part("epoch", e.epoch, e.epochs)}  train ${figures(e.trainLoss, e.trainAccuracy)}`,
     ...(e.test ? [`test ${figures(e.test.loss, e.test.accuracy)}`] : []),
+    ...(e.reported ?? []),
     formatSeconds(e.seconds),
   ].join("  │  ");
 }

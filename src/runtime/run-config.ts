@@ -3,6 +3,7 @@ import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { selects } from "../graph/groups.ts";
 import type { Json, Model, TrainConfig } from "../model/model.ts";
 import { defaultEpochs, defaultRecipe } from "../model/recipe.ts";
+import { leftOut } from "./certified/report.ts";
 import { bad, good, type Result } from "./result.ts";
 
 /** As given on the command line; null where it wasn't. */
@@ -52,7 +53,7 @@ export function lengthOf(recipe: TrainConfig, perEpoch: number): RunLength {
 /** What the run passes over, said before it begins. */
 export function adviceOn(model: Model, recipe: TrainConfig): Diagnostic[] {
   const advice: Diagnostic[] = [];
-  const names = recipe.report.map((r) => r.name).filter((name) => name !== "accuracy");
+  const names = leftOut(recipe);
   if (names.length > 0) advice.push(diagnostic("report-left-out", recipe.span, { names }));
   for (const { args } of recipe.groups) {
     if (!model.weights.some((weight) => selects(args.weights, weight)))

@@ -2,6 +2,7 @@
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { learningRate } from "../graph/schedule.ts";
 import type { Batch } from "./batches.ts";
+import { reported, showReported, wantsCertified, type Reported } from "./certified/report.ts";
 import { encodeCheckpoint, encodeWeights, findNotFinite } from "./checkpoint.ts";
 import type { HostTensor } from "./engine.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
@@ -18,6 +19,8 @@ export interface TrainOutcome {
   readonly seconds: number;
   /** Of the trained weights; null where the data have no test set, or the run was interrupted. */
   readonly test: Evaluation | null;
+  /** Certified and attacked accuracy of the trained weights, where the recipe reports them. */
+  readonly reported: readonly Reported[];
 }
 
 /** Steps between lines of kind "step" in metrics.jsonl. */
@@ -71,6 +74,8 @@ class Loop {
   private at: Place;
   /** The step of the last checkpoint on disk; −1: none yet. */
   private savedAt: number;
+  /** What the last epoch reported. */
+  private figures: Result<readonly Reported[]> | null = null;
 
   constructor(prepared: Prepared, metrics: MetricsFile, progress: Progress) {
     this.prepared = prepared;
@@ -106,12 +111,18 @@ class Loop {
     // A resumed run may have been at its end already.
     const tested = test === null ? await this.test() : good(test);
     if (!tested.ok) return tested;
+    const figures = this.figures ?? (await this.report(true));
+    if (!figures.ok) return figures;
     const written = writeWhole(plan.folder.weights, encodeWeights(plan.model, await this.weights()));
-    return written.ok ? this.outcome(false, tested.value) : written;
+    return written.ok ? this.outcome(false, tested.value, figures.value) : written;
   }
 
-  private outcome(interrupted: boolean, test: Evaluation | null): Result<TrainOutcome> {
-    return good({ steps: this.at.step, interrupted, seconds: this.seconds(), test });
+  private outcome(
+    interrupted: boolean,
+    test: Evaluation | null,
+    figures: readonly Reported[] = [],
+  ): Result<TrainOutcome> {
+    return good({ steps: this.at.step, interrupted, seconds: this.seconds(), test, reported: figures });
   }
 
   private seconds(since = this.began): number {
@@ -208,6 +219,9 @@ class Loop {
     const tested = await this.test();
     if (!tested.ok) return tested;
     const test = tested.value;
+    this.figures = await this.report(this.at.step === length.steps);
+    if (!this.figures.ok) return this.figures;
+    const figures = this.figures.value;
     const { step, epochLoss, epochCorrect } = this.at;
     const { epoch, done } = this.epoch();
     const [trainLoss, trainAccuracy] = [epochLoss / done, epochCorrect / done];
@@ -219,12 +233,21 @@ class Loop {
       trainAccuracy,
       testLoss: test?.loss ?? null,
       testAccuracy: test?.accuracy ?? null,
+      ...(figures.length > 0 ? { reported: figures } : {}),
       seconds: this.seconds(),
     });
     if (!appended.ok) return appended;
     const seconds = this.seconds(this.epochBegan);
     this.progress.line(
-      formatEpoch({ epoch: epoch + 1, epochs: length.epochs, trainLoss, trainAccuracy, test, seconds }),
+      formatEpoch({
+        epoch: epoch + 1,
+        epochs: length.epochs,
+        trainLoss,
+        trainAccuracy,
+        test,
+        reported: showReported(figures),
+        seconds,
+      }),
     );
     this.epochBegan = performance.now();
     this.at = { step, epochLoss: 0, epochCorrect: 0 };
@@ -244,6 +267,15 @@ class Loop {
     if (!tester || !data.test) return good(null);
     const names = { input: model.inputs[0].name, output: model.outputs[0].name };
     return evaluate(tester, await this.weights(), data.test, names, recipe.batch);
+  }
+
+  /** Certified accuracy after each epoch, accuracy under attack at the end. */
+  private async report(attacked: boolean): Promise<Result<readonly Reported[]>> {
+    const { plan, tester } = this.prepared;
+    const { model, data, recipe, engine, prove } = plan;
+    if (!tester || !data.test || !prove || !wantsCertified(recipe)) return good([]);
+    const asked = { model, recipe, engine, session: tester, samples: data.test, prove };
+    return reported(asked, await this.weights(), attacked);
   }
 
   /** Parameters as they stand, by graph input name: their averages, where the recipe has them averaged. */

@@ -169,6 +169,43 @@ describe("lipsc audit", () => {
     expect(auditText([bracket], [], 1, painter(false))).toMatch(/✗ +l2 +2\.500 +> !/);
   });
 
+  it("takes one input of several at a time", async () => {
+    const spec = join(folder, "two.lips");
+    writeFileSync(
+      spec,
+      "lips 1\nmodel T {\n  input x: [2] in [-1, 1]\n  input u: [2] in [-1, 1]\n  output y = (x |> Linear(2, bias: false)) + (u |> Scale(2))\n}\n",
+    );
+    const weights = join(folder, "two.safetensors");
+    const data = Float32Array.of(3, 0, 0, 1);
+    writeFileSync(
+      weights,
+      writeSafetensors(new Map([["linear.weight", { dtype: "F32" as const, shape: [2, 2], data }]])),
+    );
+    const args = [
+      "--format",
+      "json",
+      "--engine",
+      "reference",
+      "--restarts",
+      "4",
+      "--steps",
+      "30",
+      "--no-blocks",
+    ];
+    const { stdout, code } = await lipsc("audit", spec, "--weights", weights, ...args);
+    expect(code).toBe(0);
+    const { gains, blocks } = JSON.parse(stdout) as {
+      gains: { from: string; norm: string; observed: number; upper: number }[];
+      blocks: unknown[];
+    };
+    expect(blocks).toEqual([]);
+    expect(gains.map(({ from }) => from)).toEqual(["x", "x", "x", "u", "u", "u"]);
+    const l2 = gains.filter(({ norm }) => norm === "l2");
+    expect(l2[0].observed).toBeCloseTo(3, 1);
+    expect(l2[1].observed).toBeCloseTo(2, 1);
+    for (const { observed, upper } of gains) expect(observed).toBeLessThanOrEqual(upper);
+  });
+
   it("finds the gain of a linear map whose norm is known", async () => {
     const spec = join(folder, "linear.lips");
     writeFileSync(

@@ -80,7 +80,7 @@ describe("lipsc eval --certify", () => {
     // An untrained net is right now and then, and a small perturbation changes that for some.
     expect(document.clean).toBeGreaterThan(0);
     expect(document.rows[2].attacked).toBeLessThan(document.clean);
-  });
+  }, 240_000);
 
   it("refuses what can't be certified, and options that say nothing (LIPS0722 radius-unproven)", async () => {
     const free = written("free", "  output logits = image |> Flatten |> Linear(8) |> Softmax |> Linear(10)");
@@ -99,8 +99,46 @@ describe("lipsc eval --certify", () => {
     expect(lonely.code).toBe(2);
     expect(lonely.stderr).toContain("--eps needs --certify");
     expect((await lipsc("eval", ...certified, "--certify", "--eps", "0")).code).toBe(2);
-  });
+  }, 240_000);
 });
+
+it("a run reports certified accuracy after each epoch, and accuracy under attack at its end", async () => {
+  const [spec] = certified;
+  const reporting = join(folder, "reporting.lips");
+  const recipe = [
+    "  data: fashion_mnist",
+    "  batch: 250",
+    "  steps: 22",
+    "  optimizer: adamw(lr: 1e-2)",
+    "  report: [accuracy, certified(l2, at: [36/255, 0.05]), attacked(linf, at: [0.02], steps: 3), observed_gain]",
+  ];
+  writeFileSync(reporting, readFileSync(spec, "utf8").replace("  data: fashion_mnist", recipe.join("\n")));
+  const run = join(folder, "run");
+  const { code, stdout, stderr } = await lipsc("train", reporting, "--out", run);
+  expect(code).toBe(0);
+  // What isn't measured is said; what is, is not.
+  expect(stderr).toContain("`observed_gain`");
+  expect(stderr).not.toContain("`certified`");
+  expect(stdout).toMatch(/epoch 1\/2 .*certified l2 0\.05: \d+\.\d %, 0\.1412: \d+\.\d %/);
+  expect(stdout).toMatch(/\nattacked +linf 0\.02: \d+\.\d %/);
+  const epochs = readFileSync(join(run, "metrics.jsonl"), "utf8")
+    .split("\n")
+    .filter((line) => line.includes('"epoch",'))
+    .map((line) => JSON.parse(line) as { testAccuracy: number; reported: { kind: string; share: number }[] });
+  expect(epochs.map(({ reported }) => reported.map(({ kind }) => kind))).toEqual([
+    ["certified", "certified"],
+    ["certified", "certified", "attacked"],
+  ]);
+  for (const { reported, testAccuracy } of epochs) {
+    expect(reported[0].share).toBeGreaterThan(0);
+    expect(reported[1].share).toBeLessThanOrEqual(reported[0].share);
+    for (const { share } of reported) expect(share).toBeLessThanOrEqual(testAccuracy);
+  }
+  // What training said of its weights is what eval says of them, but for the rounding that eval counts.
+  const told = await lipsc("eval", run, "--certify", "--eps", "0.05", "--attack", "none", "--format", "json");
+  const { rows } = JSON.parse(told.stdout) as { rows: { certifiedInRealArithmetic: number }[] };
+  expect(Math.abs(rows[0].certifiedInRealArithmetic - epochs[1].reported[0].share)).toBeLessThan(0.01);
+}, 240_000);
 
 it("sizes are exact: rounded up for certificates, down for attacks, rising, each once", () => {
   const found = parseEpsilons("1, 36/255,0.5, 72/510") ?? [];

@@ -48,11 +48,16 @@ describe("lipsc solve --write", () => {
     const after = loadModel(nodeHost, path, null, {}).model;
     if (!before || !after) throw new Error("no model");
     expect(modelHash(after)).toBe(modelHash(before));
-    expect(await quiet(() => runCheck([path], { format: "text", explainBound: false, set: {}, color: false }))).toBe(0);
+    expect(
+      await quiet(() => runCheck([path], { format: "text", explainBound: false, set: {}, color: false })),
+    ).toBe(0);
   });
 
   it("puts fractions and signs into parentheses inside of an expression", async () => {
-    const text = spec.replace("alpha: alpha", "alpha: 1/2").replace("let alpha =   solve( in: [0, 1] )   // a budget\n", "").replace("1 + alpha", "1 + 2 * solve(in: [-1/3, 0])");
+    const text = spec
+      .replace("alpha: alpha", "alpha: 1/2")
+      .replace("let alpha =   solve( in: [0, 1] )   // a budget\n", "")
+      .replace("1 + alpha", "1 + 2 * solve(in: [-1/3, 0])");
     const path = file("inside.lips", text);
     // The bound falls towards −1/3, where all claims hold, and every value meets them: the largest bound is at 0.
     expect(await quiet(() => runSolve({ file: path, write: true, set: {}, color: false }))).toBe(0);
@@ -86,7 +91,10 @@ describe("a model with a solved number", () => {
   });
 
   it("follows what --set changes", () => {
-    const path = file("set.lips", spec.replace("(width: int = 8)", "(width: int = 8, limit: real = 2)").replace("<= 2", "<= limit"));
+    const path = file(
+      "set.lips",
+      spec.replace("(width: int = 8)", "(width: int = 8, limit: real = 2)").replace("<= 2", "<= limit"),
+    );
     const value = (limit: string) => loadModel(nodeHost, path, null, { limit }).model?.solve?.value;
     expect([value("2"), value("9/4"), value("4")]).toEqual(["0.414", "0.5", "1"]);
   });

@@ -111,7 +111,7 @@ export const runRows = {
     code: "LIPS0615",
     severity: "warning",
     message: (p: { names: readonly string[] }) =>
-      `The run reports loss and accuracy; ${p.names.map((n) => `\`${n}\``).join(", ")} can't be measured yet.`,
+      `The run doesn't report everything: ${p.names.map((n) => `\`${n}\``).join(", ")} can't be measured yet.`,
   },
   "group-empty": {
     code: "LIPS0616",
