@@ -1,4 +1,5 @@
 // The soundness campaign for as long as one likes: `npm run fuzz:soundness -- --seconds 3600 --seed 7`.
+// With --checker the bounds attacked are those that the independent checker of certificates derives.
 // With --planted it looks for defects that are planted on purpose, each for at most that long: what the campaign can find.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
@@ -9,6 +10,7 @@ import { parseArgs } from "node:util";
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "600" },
+    checker: { type: "boolean", default: false },
     planted: { type: "boolean", default: false },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
   },

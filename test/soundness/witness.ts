@@ -11,6 +11,7 @@ import type { Model, Norm, Phase, Shape, ValueId, Weight } from "../../src/model
 import { modelOf } from "../elaborate/host.ts";
 import { seeded } from "../rig/matrix.ts";
 import { normOf, run } from "../rig/search.ts";
+import { Checked } from "./checker.ts";
 import { Part, valuesOn } from "./part.ts";
 import { effective, type Tensors } from "./tensors.ts";
 
@@ -24,6 +25,8 @@ export interface Rules {
     phase: Phase,
     entries: ArrayLike<number> | null,
   ) => WeightFacts;
+  /** The rules of the independent checker in place of the analysis's. */
+  readonly checker?: true;
 }
 
 export type Side = Norm | "largest" | "smallest" | "apart";
@@ -98,6 +101,7 @@ export function analysisOf(model: Model, phase: Phase, free: Tensors, rules: Rul
     facts
       ? facts(oracle(weight, of), weight, of, of === "checkpoint" ? (tensors.get(weight.path) ?? null) : null)
       : oracle(weight, of);
+  if (rules.checker) return new Checked(model, phase, { oracle: changed });
   return new Analysis(model, phase, {
     ...layers,
     oracle: changed,

@@ -36,7 +36,8 @@ export function attention(d: Dice, x: Named, others: readonly Named[]): Line["ex
       `grid(${size})`,
     ]);
     options.push(`over: ${region}`);
-    if (d.chance(0.3) && !region.includes("shift")) options.push("local: DepthwiseConv(kernel: 3)");
+    if (d.chance(0.3) && !region.includes("shift"))
+      options.push(`local: DepthwiseConv(kernel: ${d.pick([1, 3, 5])})`);
     alone = false;
   }
   const rotary = x.shape.length === 2 && (channels / heads) % 2 === 0;
@@ -53,11 +54,18 @@ export function attention(d: Dice, x: Named, others: readonly Named[]): Line["ex
   const fits = others.filter((o) => o.shape.length === x.shape.length && o.shape.at(-1) === channels);
   const cross = fits.filter((o) => alone || o.shape.join() === x.shape.join());
   const other = cross.length > 0 && d.chance(0.4) ? d.pick(cross).name : name;
+  // Tokens that are learned: a memory of keys and values, or queries that are the same for every input.
+  const memory = `learned(${d.pick(["trunc_normal(0.5)", "orthogonal"])}, shape: [${x.shape.join(", ")}], in: [-1, 1])`;
+  const width = heads * d.pick([1, 3]);
   const operands = d.pick([
     `${name}, ${name}, ${name}`,
     `${name}, ${other}, ${other}`,
     `(${name} |> ${linear(d, channels)}), (${other} |> ${linear(d, channels)}), (${other} |> ${linear(d, channels)})`,
     `${name}, ${name}, (${name} |> ${linear(d, channels)})`,
+    `${name}, ${other}, (${other} |> ${linear(d, width)})`,
+    `${name}, (${memory} |> Tanh), (${memory} |> Tanh)`,
+    `(${memory} |> Tanh), ${name}, ${name}`,
+    `${name}, (${memory} |> Tanh), ${name}`,
   ]);
   return `Attend(${operands}, ${options.join(", ")})`;
 }

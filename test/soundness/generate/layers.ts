@@ -11,6 +11,9 @@ export const activations = [
     "ELU(alpha: 2)",
     "LeakyReLU(slope: 1/5)",
     "LeakyReLU(slope: -2)",
+    "ELU(alpha: -2)",
+    "ELU(alpha: 0)",
+    "Softplus(beta: 1/3)",
   ],
 ];
 
@@ -80,7 +83,7 @@ export function pool(d: Dice, shape: Shape): string {
 }
 
 export function padding(d: Dice): string {
-  const side = (name: string): string => `${name}: ${d.below(3)}`;
+  const side = (name: string): string => `${name}: ${d.below(d.pick([2, 3, 5]))}`;
   const mode = d.pick(["zeros", "reflect", "circular", "replicate", "symmetric"]);
   return `Pad(${side("left")}, ${side("right")}, mode: ${mode})`;
 }
@@ -103,10 +106,10 @@ export function plain(d: Dice, channels: number): string {
     () => `UnitNorm(eps: ${eps}, guard: ${d.pick(["root", "max"])})`,
     () => "BatchNorm",
     () => `Scale(${coefficient(d, channels)})`,
-    () => d.pick(["Clamp(low: -1/2, high: 1/3)", "Clamp(low: 0.1, high: 2)"]),
+    () => d.pick(["Clamp(low: -1/2, high: 1/3)", "Clamp(low: 0.1, high: 2)", "Clamp(low: 1/4, high: 1/4)"]),
     () => `Project(norm: ${d.pick(norms)}, radius: ${d.pick(["1/2", "2"])})`,
     () => `Softmax(tau: ${d.pick(["1", "3", "-2", "learned(1, in: [-1, 2])"])})`,
-    () => (channels % 2 === 0 ? d.pick(["MaxMin", "GroupSort(2)"]) : "Sigmoid"),
+    () => (channels % 2 === 0 ? d.pick(["MaxMin", "GroupSort(2)", `GroupSort(${channels})`]) : "Sigmoid"),
     () => (channels % 2 === 0 ? "Householder" : "Abs"),
     () => `PReLU(slope: ${coefficient(d, channels)})`,
     () => d.pick(["Twice", "Both", "Tied"]),
@@ -115,6 +118,6 @@ export function plain(d: Dice, channels: number): string {
     () => `CPL(width: ${d.pick([1, 3, 5])}, act: ${d.pick(["ReLU", "Tanh", "Softplus"])})`,
     () => `Sandwich(width: ${channels}, act: ${d.pick(["ReLU", "Tanh", "Sigmoid", "Softplus"])})`,
     () =>
-      `Normalize(mean: [${new Array(channels).fill("0.3")}], std: [${new Array(channels).fill("0.7").with(0, "0.4")}])`,
+      `Normalize(mean: [${new Array(channels).fill("0.3")}], std: [${new Array(channels).fill("0.7").with(0, d.pick(["0.4", "0.4", "-0.4"]))}])`,
   ])();
 }
