@@ -185,7 +185,10 @@ function moved(
   );
   if (apart === 0) return 0;
   const change = q.map((v, i) => v - p[i]);
-  const rounding = 1e-14 * (normOf(p, out, "l2") + normOf(q, out, "l2"));
+  // What enters from beside may cancel on the way: its rounding doesn't.
+  const beside = part.weights.slice(model.weights.length).map(({ data }) => Float64Array.from(data ?? []));
+  const sizes = [p, q, ...beside].map((v) => normOf(v, [v.length], "l2"));
+  const rounding = 1e-14 * sizes.reduce((a, b) => a + b, 0);
   const size =
     claimed.kind === "gain"
       ? normOf(change, out, claimed.normOut)

@@ -1,0 +1,41 @@
+/**
+ * Counterexamples that a campaign has found, as it printed them: each broke a bound once, or looked as if it did. They are
+ * replayed in every run of the tests.
+ */
+import type { Witness } from "./witness.ts";
+
+export const cases: Readonly<Record<string, Witness>> = {
+  "SLL with q so negative that its exponential was 0, and nothing was divided": {
+    source: `model M {
+  input x: [3]
+  output y = x |> SLL(width: 1)
+}`,
+    phase: "always",
+    weightsAre: "free",
+    weights: { "sll.weight": [1, 1, 1], "sll.q": [-1e30], "sll.bias": [0] },
+    inputs: { x: [0, 0, 0] },
+    x: [1, 1, 1],
+    y: [2, 2, 2],
+    claimed: { kind: "gain", normIn: "l2", normOut: "l2" },
+    from: "x",
+    to: "sll",
+  },
+  "a distance of 1e-12 beside numbers of size 1 that cancel: rounding, no breach": {
+    source: `model M {
+  weights { init: orthogonal, bias: false }
+  input ids: [4] in tokens(5)
+  let v1 = ids |> Embedding(1)
+  let v5 = v1 |> Residual(SLL(width: 1), alpha: 1, form: convex)
+  output out = v5
+}`,
+    phase: "init",
+    weightsAre: "free",
+    weights: { "embedding.weight": [-1, -1, 1, -1, -1], "sll.weight": [0], "sll.q": [0], "sll.bias": [0] },
+    inputs: { ids: [0, 0, 0, 0] },
+    x: [0, 0, 0, 0],
+    y: [-9.017801333741718e-13, 1.249150820819881e-12, -9.017801333741718e-13, -9.017801333741718e-13],
+    claimed: { kind: "gain", normIn: "l2", normOut: "l2" },
+    from: "sll",
+    to: "residual",
+  },
+};
