@@ -7,9 +7,8 @@ const largestLog = 20;
 
 /**
  * SDP-based Lipschitz layer (Araujo et al., 2023, arXiv 2303.03169): x − 2WT⁻¹ρ(Wᵀx + b), W (c, width),
- * T = diag_i(Σ_j |WᵀW|_ij·q_j/q_i), q = e^`q` > 0 (`q` cut to
- * ±20); zero columns of W are dropped. Weights: `weight`, `q`, `bias`.
- * `gains.md`, "1-Lipschitz by construction".
+ * T = diag_i(Σ_j |WᵀW|_ij·q_j/q_i), q = e^`q` > 0 (`q` cut at ±20); zero columns of W are dropped. Weights: `weight`,
+ * `q`, `bias`. `gains.md`, "1-Lipschitz by construction".
  *
  * Gain: l2 and token 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: T − WᵀW is positive
  * semidefinite: after the similarity Q⁻¹(T − WᵀW)Q, Q = diag(q), each diagonal entry is at least the sum of the

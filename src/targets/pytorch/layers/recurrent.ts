@@ -14,7 +14,7 @@ class SLL(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor, act) -> Tensor:
-        q = self.q.exp()
+        q = self.q.clamp(-20.0, 20.0).exp()
         sums = ((self.weight.T @ self.weight).abs() * q).sum(dim=1) / q
         inner = act(x @ self.weight + self.bias) / torch.where(sums > 0.0, sums, torch.ones_like(sums))
         return x - 2.0 * (inner @ self.weight.T)`.trim(),
