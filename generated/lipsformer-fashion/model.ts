@@ -2267,7 +2267,7 @@ function productError(a: number, b: number, p: number): number {
   return al * bl - (p - ah * bh - al * bh - ah * bl);
 }
 
-/** Whether the error-free product is valid for these magnitudes. */
+/** Whether the error-free product is valid for these magnitudes: far inside of the normal range. trust: T1 */
 function tame(x: number): boolean {
   return x > 1e-140 && x < 1e140;
 }
@@ -2524,6 +2524,7 @@ function scaledVectors(
     if (size > largest) largest = size;
   }
   if (largest === 0) return 0;
+  // Any power of two is a sound scale. trust: T3
   let exponent = Math.floor(Math.log2(largest)) + 1;
   if (largest >= 2 ** Math.min(exponent, 1023) && exponent <= 1023) exponent++;
   const half = Math.trunc(exponent / 2);
@@ -2622,6 +2623,7 @@ function largestRitzValue(g: Float64Array, n: number): number {
   const alpha: number[] = [];
   const beta: number[] = [];
   // A fixed start without structure.
+  // A start for an estimate. trust: T3
   let q = Float64Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + 1)) + 0.1);
   normalise(q);
   for (let step = 0; step < steps; step++) {
@@ -2684,6 +2686,7 @@ function normalise(x: Float64Array): number {
 function largestOfTridiagonal(alpha: readonly number[], beta: readonly number[]): number {
   let low = Math.max(...alpha);
   let high = low + 2 * beta.reduce((a, b) => Math.max(a, b), 0) + Number.MIN_VALUE;
+  // trust: T3
   for (let round = 0; round < 60 && high - low > 1e-15 * high; round++) {
     const middle = (low + high) / 2;
     let pivot = 1;
@@ -2712,6 +2715,7 @@ function iterate(vectors: Vectors, squarings: number): number {
       top = 0;
       break;
     }
+    // trust: T3
     const exponent = Math.floor(Math.log2(largest)) + 1;
     const factor = 2 ** -exponent;
     for (let k = 0; k < gram.length; k++) gram[k] *= factor;

@@ -1,6 +1,7 @@
 /**
  * `lipsc certify RUN_OR_SPEC`: what trained weights guarantee. The same rules as `check`, with norms proven from the bytes
  * on disk: shapes, the gain matrix, claims `at checkpoint`, the largest causes, and SHA-256 of spec and weights.
+ * trust: T15, T17
  */
 import { createHash } from "node:crypto";
 import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";

@@ -2,7 +2,7 @@
  * Constrained weights written out. A graph that computes constraints by itself, in float32, differs from the proven one by
  * as much as rounding can add in long products (‖δW‖ up to 0.06 for an orthogonal 784 × 256 matrix, where float64 proves
  * 1e−10). So where rounding is counted, they are computed once, in float64, and what is certified and run is the network of
- * these float32 numbers.
+ * these float32 numbers. trust: T14
  */
 import { buildInferenceGraph } from "../graph/inference.ts";
 import { plain } from "../measure/effective.ts";

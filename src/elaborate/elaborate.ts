@@ -1,4 +1,4 @@
-/** The way from a file to its models: imports, constants, and every model whose parameters are all known. */
+/** The way from a file to its models: imports, constants, and every model whose parameters are all known. trust: T8 */
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Host } from "../host.ts";
 import type { Model } from "../model/model.ts";

@@ -1,6 +1,7 @@
 /**
  * The analysis: one forward pass over the Model in one phase. Ranges are found once; gains once per source (a model
  * input, or any value a claim starts from). Every layer's rule is applied through `ruleAt`, nowhere else.
+ * trust: T11
  */
 import type { Config, GainContext, Layer, LayerRules, Parts, Ruled } from "../layers/layer.ts";
 import { layers as builtIn } from "../layers/registry.ts";

@@ -1,7 +1,7 @@
 /**
  * Inner products of many long vectors in float64, several times faster than loops of JavaScript: a kernel of 400 bytes of
  * WebAssembly with 128-bit vectors, assembled here. Its products and sums are those of IEEE 754, each rounded once and
- * never fused, so that whatever is proven of a plain loop, for any order of its sums, holds here.
+ * never fused (trust: T1), so that whatever is proven of a plain loop, for any order of its sums, holds here.
  */
 
 /** Vectors that enter one call of the kernel, and numbers of each that are kept close to the processor at a time. */

@@ -6,7 +6,7 @@
  * everything but a factor that is exactly 0 (docs/gains.md, b3).
  *
  * Method: IEEE addition, product, quotient and root are correctly rounded, so the exact result lies within half an
- * ulp; the sign of the exact error (Dekker/Knuth error-free transformations) says whether to step up.
+ * ulp; the sign of the exact error (Dekker/Knuth error-free transformations) says whether to step up. trust: T1
  */
 
 const view = new DataView(new ArrayBuffer(8));
@@ -45,7 +45,7 @@ function productError(a: number, b: number, p: number): number {
   return al * bl - (p - ah * bh - al * bh - ah * bl);
 }
 
-/** Whether the error-free product is valid for these magnitudes. */
+/** Whether the error-free product is valid for these magnitudes: far inside of the normal range. trust: T1 */
 function tame(x: number): boolean {
   return x > 1e-140 && x < 1e140;
 }
@@ -149,6 +149,7 @@ export function hypotUp(...xs: readonly number[]): number {
   const m = maxUp(...nonzero);
   if (m === Infinity) return Infinity;
   // Scaling by a power of two keeps squares in range and is exact (up to underflow, covered by nextUp in mulUp).
+  // trust: T1, T3
   const scale = 2 ** Math.floor(Math.log2(m));
   if (!(scale > 0) || !Number.isFinite(scale)) return Infinity;
   let s = 0;
@@ -166,7 +167,7 @@ export function sqrtOf(n: number): number {
 
 /**
  * ≥ e^x and ≤ e^x. Math.exp is not specified to be correctly rounded; V8's fdlibm errs by less than 1 ulp, and a
- * relative margin of 2⁻⁴⁹ (8 ulp) is taken on top. x any number; assumption listed in docs/gains.md ("elementary functions").
+ * relative margin of 2⁻⁴⁹ (8 ulp) is taken on top. x any number. trust: T2
  */
 export function expUp(x: number): number {
   if (Number.isNaN(x)) return Infinity;
@@ -182,7 +183,7 @@ export function expDown(x: number): number {
   return Math.max(0, nextDown(e - e * 2 ** -49));
 }
 
-/** ≥ ln x for x > 0, with the same margin; may be negative. */
+/** ≥ ln x for x > 0, with the same margin; may be negative. trust: T2 */
 export function logUp(x: number): number {
   if (!(x > 0)) return x === 0 ? -Infinity : Infinity;
   if (x === 1) return 0;
@@ -190,7 +191,7 @@ export function logUp(x: number): number {
   return nextUp(l + Math.abs(l) * 2 ** -49);
 }
 
-/** The float32 that a number is stored as (nearest). Every fact is about this number. */
+/** The float32 that a number is stored as (nearest). Every fact is about this number. trust: T7 */
 export function stored(x: number): number {
   return Math.fround(x);
 }

@@ -1,4 +1,4 @@
-/** The inference graph, and the evaluation graph with loss and hits. */
+/** The inference graph, and the evaluation graph with loss and hits. trust: T16 */
 import { good, type Result } from "../diagnostics/result.ts";
 import type { Model, TrainConfig, ValueId } from "../model/model.ts";
 import { Builder } from "./builder.ts";

@@ -1,4 +1,4 @@
-/** Model → primitive graph: walks the nodes and lets each layer lower itself. */
+/** Model → primitive graph: walks the nodes and lets each layer lower itself. trust: T9 */
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, type Result } from "../diagnostics/result.ts";
 import type { LowerContext } from "../layers/layer.ts";

@@ -35,7 +35,7 @@ interface Activation {
 
 const number = (c: Numbers, name: string): number => c[name] as number;
 
-/** A relative margin of 2⁻⁴⁰ covers the few ulp by which Math.exp, tanh, log1p and expm1 may err. */
+/** A relative margin of 2⁻⁴⁰ covers the few ulp by which Math.exp, tanh, log1p and expm1 may err. trust: T2 */
 const down = (x: number): number =>
   x === 0 || !Number.isFinite(x) ? x : nextDown(x - Math.abs(x) * 2 ** -40);
 const up = (x: number): number => -down(-x);
@@ -54,6 +54,7 @@ function gated(least: number, most: number): Activation["image"] {
 const always = (): boolean => true;
 const never = (): boolean => false;
 
+// trust: T2
 const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
@@ -70,6 +71,7 @@ function lowerExpMinus(b: Builder, x: Tensor): Tensor {
 const expected = { positive: "a number above 0", finite: "a finite number" };
 
 /** λ and α of Klambauer et al. (2017, arXiv 1706.02515), as stored. */
+// trust: T7
 const seluScale = Math.fround(1.0507009873554805);
 const seluAlpha = Math.fround(1.6732632423543772);
 
@@ -134,6 +136,7 @@ const rows: readonly Activation[] = [
     summary: "tanh x",
     slope: () => 1,
     least: () => 0,
+    // trust: T2
     image: (low, high) => [Math.max(-1, down(Math.tanh(low))), Math.min(1, up(Math.tanh(high)))],
     firm: always,
     lower: (b, x) => b.tanh(x),
@@ -176,6 +179,7 @@ const rows: readonly Activation[] = [
     },
     slope: (c) => Math.max(1, number(c, "alpha")),
     least: () => 0,
+    // trust: T2
     image: monotone((x, c) => (x > 0 ? x : number(c, "alpha") * Math.expm1(x))),
     firm: (c) => number(c, "alpha") <= 1,
     lower: (b, x, c) => b.add(b.maximum(x, 0), b.mul(lowerExpMinus(b, x), number(c, "alpha"))),
@@ -233,6 +237,7 @@ const rows: readonly Activation[] = [
     summary: "λx above 0, λα(e^x − 1) below",
     slope: () => mulUp(seluScale, seluAlpha),
     least: () => 0,
+    // trust: T2
     image: monotone((x) => (x > 0 ? seluScale * x : seluScale * seluAlpha * Math.expm1(x))),
     firm: never,
     lower: (b, x) => b.mul(b.add(b.maximum(x, 0), b.mul(lowerExpMinus(b, x), seluAlpha)), seluScale),

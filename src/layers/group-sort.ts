@@ -53,6 +53,7 @@ export const groupSort = defineLayer<{ n: number }>({
 /** Batcher's merge-exchange network (Knuth, vol. 3, 5.2.2, algorithm M): the pairs to compare, for any n. */
 export function comparators(n: number): readonly (readonly [number, number])[] {
   const pairs: [number, number][] = [];
+  // trust: T9
   const top = 2 ** (Math.ceil(Math.log2(Math.max(n, 2))) - 1);
   for (let p = top; p >= 1; p /= 2) {
     let q = top;

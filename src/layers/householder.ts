@@ -29,6 +29,7 @@ export const householder = defineLayer({
     const theta = call.weight("theta", {
       shape: [channels / 2],
       role: "vector",
+      // trust: T7
       init: { kind: "constant", values: [Math.fround(Math.PI / 2)] },
     });
     return { config: {}, outputs: [shape], weights: { theta } };

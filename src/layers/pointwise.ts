@@ -44,6 +44,7 @@ export function towardZero(exact: Rational): number {
 /** The largest float32 ≤ the exact number. */
 export function storedDown(exact: Rational): number {
   const x = numberDown(exact);
+  // trust: T7
   const f = Math.fround(x);
   return f <= x ? f : neighbour(f, -1);
 }

@@ -50,6 +50,7 @@ function phases(points: number, taps: number, dilation: number): Phases {
   for (let f = 0; f < points; f++) {
     for (let t = 0; t < taps; t++) {
       const angle = (2 * Math.PI * ((f * t * dilation) % points)) / points;
+      // trust: T2
       cos[f * taps + t] = Math.cos(angle);
       sin[f * taps + t] = Math.sin(angle);
     }
@@ -108,6 +109,7 @@ export function channelNorms(
     // Squares and their sum: γ_{together + 3}, well within the factor.
     const modulus = sqrtUp(mulUp(most, 1 + (together + 8) * 2 ** -51));
     // Squares of numbers below 1e−150 underflow. Young's ‖w‖₁ holds as well, exactly so for a kernel of zeros.
+    // trust: T1
     norms.push(minBound(addUp(addUp(modulus, error), 1e-150), sums));
   }
   return norms;
@@ -240,6 +242,7 @@ function gridOf(
 
 /** ≤ cos(π(k − 1)/(2M)). */
 function least(taps: number, points: number): number {
+  // trust: T2
   return taps === 1 ? 1 : nextDown(Math.cos((Math.PI * (taps - 1)) / (2 * points)) - 2 ** -48);
 }
 

@@ -34,6 +34,7 @@ export function twoNorm(data: ArrayLike<number>, from: number, count: number, st
   }
   if (most === 0) return 0;
   // Below 2^−1000 a scale would overflow; such numbers are smaller than every float32.
+  // trust: T1, T3
   const scale = 2 ** Math.max(-1000, Math.floor(Math.log2(most)));
   let s = 0;
   for (let i = 0, at = from; i < count; i++, at += stride) {

@@ -2,7 +2,7 @@
  * Exact arithmetic: a number is enclosed by two rationals m·2^e, m a whole number of any size. Sums, differences, products,
  * maxima and minima are exact; quotients, roots, exponentials, logarithms, and what would grow beyond 640 bits, are
  * enclosed to at least 384 bits, roots by squaring whole numbers. A quotient or root that comes out even is exact.
- * Every stated number of a certificate is a float64, so itself such a rational.
+ * Every stated number of a certificate is a float64, so itself such a rational. trust: T18
  */
 import type { Arith } from "./rules/arith.ts";
 

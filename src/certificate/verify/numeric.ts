@@ -112,6 +112,7 @@ export function spectralAtMost(m: Dense, bound: number, error = 0): boolean {
   // A matrix that small in the Frobenius norm needs no more.
   if (frobenius(m) * (1 + 4 * u) + error <= bound) return true;
   if (bound === 0) return false;
+  // trust: T3
   const t = 2 ** Math.ceil(Math.log2(bound));
   if (!(t > 2 ** -500 && t < 2 ** 500)) return false;
   const { rows, columns, entries } = m;

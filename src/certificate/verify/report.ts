@@ -15,6 +15,7 @@ const inPhase = { init: "at init", always: "always", checkpoint: "at checkpoint"
 /** Seven digits, rounded up. */
 function short(x: number): string {
   const nearest = Number(x.toPrecision(7));
+  // For the eye only. trust: T3
   const unit = 10 ** (Math.floor(Math.log10(x)) - 6);
   const above = nearest >= x ? nearest : Number((x + unit).toPrecision(7));
   return above >= 1e7 ? above.toExponential().replace("+", "") : String(above);

@@ -1,4 +1,4 @@
-/** All constraints, and what the training graph does with the weights that have one. */
+/** All constraints, and what the training graph does with the weights that have one. trust: T14 */
 import type { Constraint, Weight } from "../../model/model.ts";
 import type { Builder, Tensor } from "../builder.ts";
 import { sizeOf } from "../primitives/arrays.ts";

@@ -74,6 +74,7 @@ function compare(context: Context, q: Tensor, k: Tensor): Tensor {
 function guarded(b: Builder, square: Tensor, eps: number): Tensor {
   const least = eps * eps;
   if (least < 2 ** -126) return b.maximum(b.sqrt(square), eps);
+  // trust: T7
   const nearest = Math.fround(least);
   return b.sqrt(b.maximum(square, nearest >= least ? nearest : Math.fround(least * (1 + 2 ** -23))));
 }

@@ -36,6 +36,7 @@ export function rotations(tokens: number, half: number): { cos: Float64Array; si
   for (let t = 0; t < tokens; t++) {
     for (let i = 0; i < half; i++) {
       const angle = t * 10000 ** (-i / half);
+      // trust: T2, T7
       cos[t * half + i] = Math.fround(Math.cos(angle));
       sin[t * half + i] = Math.fround(Math.sin(angle));
     }

@@ -52,6 +52,7 @@ export const kappa = 0.2784645427610739;
 export function meanSquare(n: number): number {
   if (n === 0) return 0;
   // Newton on w + 1 + ln w = ln n, then steps up until the proof goes through.
+  // Newton's steps find it; `proves` decides. trust: T3
   let w = Math.max(0.1, Math.log(n + 1) - Math.log(Math.log(n + 2)) - 0.5);
   for (let i = 0; i < 50; i++) w = Math.max(w / 4, w - ((w + 1 + Math.log(w) - Math.log(n)) * w) / (w + 1));
   const proves = (x: number): boolean =>

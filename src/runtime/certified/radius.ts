@@ -1,5 +1,5 @@
 /**
- * Certified radii (docs/gains.md, "Margins"): how far an input may be moved, within the declared domain, before the
+ * Certified radii (docs/gains.md, "Margins"): how far an input may be moved, within the declared domain (trust: T13), before the
  * largest logit can be another one. Pure arithmetic, rounded down; whatever isn't known makes the radius 0.
  */
 import type { PairGains } from "../../gain/pairs.ts";

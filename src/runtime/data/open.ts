@@ -1,4 +1,4 @@
-/** Finds the data that a spec or `--data` names, and checks that it is what the model's input and bound are about. */
+/** Finds the data that a spec or `--data` names, and checks that it is what the model's input and bound are about. trust: T12 */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";

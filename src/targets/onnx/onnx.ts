@@ -1,4 +1,4 @@
-/** The primitive graph as one ONNX model. */
+/** The primitive graph as one ONNX model. trust: T10 */
 import type { Graph, GraphNode, Op } from "../../graph/graph.ts";
 import type { HostTensor } from "../../graph/graph.ts";
 import { emissions, type EmittedOp } from "./emit/table.ts";

@@ -166,6 +166,7 @@ export interface Tied<T> {
 /** w·e^(w+1) ≥ n, proven by putting w in; ∞ where that fails. */
 function meanSquare<T>(a: Arith<T>, n: number): T {
   if (n === 0) return a.num(0);
+  // A guess that is put in. trust: T3
   let start = Math.max(0.1, Math.log(n + 1) - Math.log(Math.log(n + 2)) - 0.5);
   for (let i = 0; i < 60; i++)
     start = Math.max(start / 4, start - ((start + 1 + Math.log(start / n)) * start) / (start + 1));

@@ -115,6 +115,7 @@ function initial<T>(a: Arith<T>, weight: Weight, init: Init): Facts<T> {
     case "ones":
       return fromValues(a, weight, [1]);
     case "constant":
+      // trust: T7
       return fromValues(a, weight, init.values.map(Math.fround));
     case "spectral":
     case "orthogonal":
@@ -122,6 +123,7 @@ function initial<T>(a: Arith<T>, weight: Weight, init: Init): Facts<T> {
       return fromSpectral(a, weight, a.num(1));
     case "trunc_normal": {
       // Cut at ±2 std before rounding to float32; rounding is monotone.
+      // trust: T7
       const bound = Math.fround(2 * init.std);
       return fromEntries(a, weight, a.num(-bound), a.num(bound));
     }
@@ -139,6 +141,7 @@ function clamped<T>(a: Arith<T>, weight: Weight, facts: Facts<T>): Facts<T> {
   const { init, range } = weight;
   const [least, most] = range;
   if (init.kind === "zeros" || init.kind === "ones" || init.kind === "constant") {
+    // trust: T7
     const values = init.kind === "constant" ? init.values.map(Math.fround) : [init.kind === "zeros" ? 0 : 1];
     return fromValues(
       a,

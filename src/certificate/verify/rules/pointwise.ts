@@ -68,6 +68,7 @@ const softplus = <T>(a: Arith<T>, x: T): T =>
 const expMinus = <T>(a: Arith<T>, x: T): T => a.sub(a.exp(below(a, x)), a.num(1));
 
 /** λ and α of SELU, as stored. */
+// trust: T7
 const [seluScale, seluAlpha] = [Math.fround(1.0507009873554805), Math.fround(1.6732632423543772)];
 
 /** GELU's exact and tanh form. */
