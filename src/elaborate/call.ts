@@ -14,6 +14,7 @@ import { apply, mostEntries } from "./apply.ts";
 import { evaluate } from "./expression.ts";
 import { report, type Frame } from "./frame.ts";
 import { policyOf } from "./instance.ts";
+import { learnedWeight } from "./learned.ts";
 import { constraintOf, initOf, parseDefault } from "./options.ts";
 import { OptionReader, Reader } from "./reader.ts";
 import { declare, newScope } from "./scope.ts";
@@ -175,6 +176,15 @@ export class LayerCall extends Reader implements Call {
     const own = this.layer.args.get("constraint");
     if (own?.value.kind === "option") return constraintOf(this.frame, own.value);
     return policyOf(this.frame.instance, "constraint") ?? { kind: "none" };
+  }
+
+  scales(channels: number): number {
+    const shape = [channels];
+    const own = this.layer.args.get("gamma");
+    const learned = own ? own.value : policyOf(this.frame.instance, "gamma");
+    if (!learned) return this.weight("gamma", { shape, role: "vector", init: { kind: "ones" } });
+    if (learned.kind !== "learned") return this.standIn("gamma", own, "learned(…)", 0);
+    return learnedWeight(this.frame, learned, `${this.path}.gamma`, [shape], "vector") ?? this.failWith(0);
   }
 
   wantsBias(): boolean {

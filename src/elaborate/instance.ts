@@ -9,12 +9,15 @@
  */
 import type { Constraint, Init } from "../model/model.ts";
 import type { Block, Expr } from "../syntax/ast.ts";
+import type { LearnedVal } from "./values.ts";
 import { snakeCase } from "./words.ts";
 
 export interface Policy {
   readonly init?: Init;
   readonly constraint?: Constraint;
   readonly bias?: boolean;
+  /** The scales of norms. */
+  readonly gamma?: LearnedVal;
 }
 
 export interface Instance {

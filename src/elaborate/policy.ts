@@ -1,4 +1,4 @@
-/** `weights { init:, constraint:, bias: }`: what holds for every weight of an instance that doesn't say otherwise. */
+/** `weights { init:, constraint:, bias:, gamma: }`: what holds for every weight of an instance that doesn't say otherwise. */
 import type { Weights } from "../syntax/ast.ts";
 import { evaluate } from "./expression.ts";
 import { report, type Frame } from "./frame.ts";
@@ -10,6 +10,7 @@ const entries: Record<string, TypeRef> = {
   init: { name: "Init", list: false },
   constraint: { name: "Constraint", list: false },
   bias: { name: "bool", list: false },
+  gamma: { name: "Coefficient", list: false },
 };
 
 export function applyPolicy(frame: Frame, statement: Weights): void {
@@ -32,6 +33,13 @@ export function applyPolicy(frame: Frame, statement: Weights): void {
     }
     const value = coerce(frame, evaluate(frame, e, type), type, key.text, e.span);
     if (value.kind === "boolean") policy = { ...policy, bias: value.value };
+    if (value.kind === "learned") policy = { ...policy, gamma: { ...value, shared: null } };
+    if (value.kind === "number")
+      report(frame, "argument-type", e.span, {
+        argument: key.text,
+        expected: "learned(…)",
+        found: "a number",
+      });
     if (value.kind !== "option") continue;
     if (key.text === "init") {
       const init = initOf(frame, value);

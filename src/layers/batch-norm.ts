@@ -1,7 +1,7 @@
 import type { WeightFacts } from "../gain/facts.ts";
 import { addUp, divUp, maxUp, mulUp, sqrtDown } from "../gain/up.ts";
 import { defineLayer } from "./layer.ts";
-import { epsParam } from "./layer-norm.ts";
+import { epsParam, gammaParam } from "./layer-norm.ts";
 import { allNorms, mapped, reason, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
 /**
@@ -16,13 +16,13 @@ import { allNorms, mapped, reason, storedNumber, tokenwiseRange } from "./pointw
 export const batchNorm = defineLayer<{ eps: number }>({
   name: "BatchNorm",
   summary: "each channel shifted and scaled by running statistics, then γ and β",
-  signature: { tensors: ["x"], params: [epsParam("1e-5")], shape: "[..., c] -> [..., c]" },
+  signature: { tensors: ["x"], params: [epsParam("1e-5"), gammaParam], shape: "[..., c] -> [..., c]" },
   infer: (call) => {
     const { shape } = call.inputs[0];
     const channels = [shape[shape.length - 1]];
     const eps = storedNumber(call, "eps", "above 0", (x) => x > 0);
     if (eps === undefined) return undefined;
-    const gamma = call.weight("gamma", { shape: channels, role: "vector", init: { kind: "ones" } });
+    const gamma = call.scales(channels[0]);
     const beta = call.weight("beta", { shape: channels, role: "bias", init: { kind: "zeros" } });
     const mean = call.weight("running_mean", { shape: channels, role: "statistic", init: { kind: "zeros" } });
     const variance = call.weight("running_var", {

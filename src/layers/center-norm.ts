@@ -1,5 +1,6 @@
 import { divUp, mulUp } from "../gain/up.ts";
 import { centreMatrix, diagonalMatrix, productOf } from "../gain/matrix.ts";
+import { gammaParam } from "./layer-norm.ts";
 import { defineLayer } from "./layer.ts";
 import { mapped, tokenwiseRange } from "./pointwise.ts";
 import { showShape } from "./check.ts";
@@ -16,7 +17,7 @@ import { showShape } from "./check.ts";
 export const centerNorm = defineLayer({
   name: "CenterNorm",
   summary: "channels minus their mean, times d/(d − 1), then γ and β",
-  signature: { tensors: ["x"], params: [], shape: "[..., c] -> [..., c], c at least 2" },
+  signature: { tensors: ["x"], params: [gammaParam], shape: "[..., c] -> [..., c], c at least 2" },
   infer: (call) => {
     const { shape } = call.inputs[0];
     const channels = shape[shape.length - 1];
@@ -24,7 +25,7 @@ export const centerNorm = defineLayer({
       call.fail("too-few-channels", { layer: "CenterNorm", least: 2, found: showShape(shape) });
       return undefined;
     }
-    const gamma = call.weight("gamma", { shape: [channels], role: "vector", init: { kind: "ones" } });
+    const gamma = call.scales(channels);
     const beta = call.weight("beta", { shape: [channels], role: "bias", init: { kind: "zeros" } });
     return { config: {}, outputs: [shape], weights: { gamma, beta } };
   },

@@ -9,6 +9,14 @@ export const epsParam = (value: string): ParamSignature => ({
   doc: "added inside the root; the gain rests on it",
 });
 
+/** γ of a norm, read by Call.scales. */
+export const gammaParam: ParamSignature = {
+  name: "gamma",
+  type: "Coefficient",
+  optional: true,
+  doc: "learned(…) of the scales, with their range; else as the weights policy says",
+};
+
 /**
  * LayerNorm (Ba et al., 2016, arXiv 1607.06450): γ ⊙ (x − mean)/√(var + ε) + β over the d channels of a token, var the
  * mean of (x − mean)². `gains.md`, "LayerNorm and RMSNorm".
@@ -26,7 +34,7 @@ export const epsParam = (value: string): ParamSignature => ({
 export const layerNorm = defineLayer<{ eps: number }>({
   name: "LayerNorm",
   summary: "each token normalised over its channels, then γ and β",
-  signature: { tensors: ["x"], params: [epsParam("1e-5")], shape: "[..., c] -> [..., c]" },
+  signature: { tensors: ["x"], params: [epsParam("1e-5"), gammaParam], shape: "[..., c] -> [..., c]" },
   infer: (call) => {
     const { shape } = call.inputs[0];
     const channels = shape[shape.length - 1];
@@ -38,7 +46,7 @@ export const layerNorm = defineLayer<{ eps: number }>({
       (x) => x > 0,
     );
     if (eps === undefined) return undefined;
-    const gamma = call.weight("gamma", { shape: [channels], role: "vector", init: { kind: "ones" } });
+    const gamma = call.scales(channels);
     const beta = call.weight("beta", { shape: [channels], role: "bias", init: { kind: "zeros" } });
     return { config: { eps }, outputs: [shape], weights: { gamma, beta } };
   },

@@ -108,6 +108,8 @@ export interface Call {
    * weights policy unless given: matrix, kernel, depthwise and table weights take the policy's; others are as told.
    */
   weight(name: string, request: WeightRequest): number;
+  /** The scales γ of a norm, one per channel: its argument `gamma`, else the policy's, else free ones that start at 1. */
+  scales(channels: number): number;
   /** Whether this layer has biases: its own argument `bias`, else the policy's. */
   wantsBias(): boolean;
   /** A number that may be learned; as a weight it has the given shape ([] or [c]) and path suffix `name`. */

@@ -1,6 +1,6 @@
 import { divUp, mulUp, sqrtDown, sqrtUp } from "../gain/up.ts";
 import { defineLayer } from "./layer.ts";
-import { epsParam } from "./layer-norm.ts";
+import { epsParam, gammaParam } from "./layer-norm.ts";
 import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
 /**
@@ -14,7 +14,7 @@ import { mappedThroughEps, storedNumber, tokenwiseRange } from "./pointwise.ts";
 export const rmsNorm = defineLayer<{ eps: number }>({
   name: "RMSNorm",
   summary: "each token divided by the root of its mean square, then γ",
-  signature: { tensors: ["x"], params: [epsParam("1e-6")], shape: "[..., c] -> [..., c]" },
+  signature: { tensors: ["x"], params: [epsParam("1e-6"), gammaParam], shape: "[..., c] -> [..., c]" },
   infer: (call) => {
     const { shape } = call.inputs[0];
     // With eps 0 some tokens give 0/0, and no claim can be about that.
@@ -25,11 +25,7 @@ export const rmsNorm = defineLayer<{ eps: number }>({
       (x) => x > 0,
     );
     if (eps === undefined) return undefined;
-    const gamma = call.weight("gamma", {
-      shape: [shape[shape.length - 1]],
-      role: "vector",
-      init: { kind: "ones" },
-    });
+    const gamma = call.scales(shape[shape.length - 1]);
     return { config: { eps }, outputs: [shape], weights: { gamma } };
   },
   macs: () => 0,

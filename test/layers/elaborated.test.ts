@@ -103,6 +103,30 @@ describe("as written in a spec", () => {
   it("a learned γ has no bound in `always`, one with a range has", () => {
     expect(bound(piped("[5, 6]", "CenterNorm").model, "l2", "always")).toBe(Infinity);
     expect(bound(piped("[5, 6]", "Scale(learned(1, in: [-1, 2]))").model, "l2", "always")).toBe(2);
+    const ranged = piped("[5, 6]", "CenterNorm(gamma: learned(1, in: [-1/2, 3/2]))");
+    expect(bound(ranged.model, "l2", "always")).toBeCloseTo(1.8, 12);
+    expect(ranged.weights["center_norm.gamma"]).toEqual([6]);
+    // The policy reaches every norm, each with scales of its own; a start outside is put onto the range.
+    const policy = "weights { gamma: learned(2, in: [-1, 1]) }";
+    const chain = piped(
+      "[5, 6]",
+      "CenterNorm |> LayerNorm(eps: 1) |> RMSNorm(eps: 1) |> CenterNorm",
+      "",
+      policy,
+    );
+    expect(bound(chain.model, "l2", "always")).toBeCloseTo(1.44, 12);
+    const gammas = chain.model.weights.filter((w) => w.path.endsWith("gamma"));
+    expect(gammas.map(({ range, init }) => [range, init])).toEqual(
+      gammas.map(() => [[-1, 1], { kind: "constant", values: [1] }]),
+    );
+    expect(gammas).toHaveLength(4);
+    const own = piped("[5, 6]", "CenterNorm(gamma: learned(1, in: [0, 2]))", "", policy);
+    expect(bound(own.model, "l2", "always")).toBeCloseTo(2.4, 12);
+    for (const text of [
+      "  output y = x |> CenterNorm(gamma: 1)",
+      "  weights { gamma: 1 }\n  output y = x |> CenterNorm",
+    ])
+      expect(read(`lips 1\nmodel M {\n  input x: [5, 6]\n${text}\n}\n`).codes.join()).toContain("learned(…)");
     expect(bound(piped("[5, 6]", "Sandwich(8)").model, "l2", "always")).toBe(1);
   });
 

@@ -106,6 +106,10 @@ export function infer(
       weights.push({ name: key, shape, role });
       return weights.length - 1;
     },
+    scales(channels) {
+      weights.push({ name: "gamma", shape: [channels], role: "vector" });
+      return weights.length - 1;
+    },
     wantsBias: () => (args.bias as boolean | undefined) ?? options.bias ?? true,
     coefficient: (key): Coefficient => ({
       kind: "constant",
