@@ -18,7 +18,8 @@ export class Builder {
   origin = "";
   /** See `fixed`. */
   readonly fixedNodes: Tensor[] = [];
-  private readonly known = new Map<string, number>();
+  /** Nodes by what they are; equal ones are made once. */
+  protected readonly known = new Map<string, number>();
   private readonly arrays = new Map<object, number>();
 
   op<O extends Op>(op: O, inputs: readonly Tensor[], attributes: OpAttributes[O], dtype?: DType): Tensor {

@@ -5,8 +5,8 @@
  * The graph is the one before simplification. What engines run of it has fewer roundings: simplification joins factors,
  * drops operations with 0 and 1, and folds constants, each of which is a rounding less on the same path.
  */
-import { Builder } from "../graph/builder.ts";
-import type { GraphNode } from "../graph/graph.ts";
+import { Builder, type Tensor } from "../graph/builder.ts";
+import type { DType, GraphNode, Op, OpAttributes } from "../graph/graph.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../graph/lower.ts";
 import { Analysis } from "../gain/analyze.ts";
 import type { WeightOracle } from "../gain/facts.ts";
@@ -27,6 +27,25 @@ import type { Value } from "./value.ts";
  */
 const tracks: readonly Track[] = [null, float64, float32, float64, float32];
 const [motion, exact, engine, own64, own32] = [0, 1, 2, 3, 4];
+
+/**
+ * Shares no node between layers. Elsewhere equal nodes are made once; here a value that also stands inside of another layer
+ * would hide that layer's own rounding.
+ */
+class SeparateBuilder extends Builder {
+  private last = "";
+
+  override op<O extends Op>(
+    op: O,
+    inputs: readonly Tensor[],
+    attributes: OpAttributes[O],
+    dtype?: DType,
+  ): Tensor {
+    if (this.origin !== this.last) this.known.clear();
+    this.last = this.origin;
+    return super.op(op, inputs, attributes, dtype);
+  }
+}
 
 export interface SampleErrors {
   /** The output in float64. */
@@ -72,7 +91,7 @@ export class ModelErrors {
     oracle: WeightOracle,
   ): ModelErrors | null {
     if (model.inputs.length !== 1 || model.inputs[0].domain.kind === "tokens") return null;
-    const builder = new Builder();
+    const builder = new SeparateBuilder();
     const weights = parameterInputs(builder, model);
     const inputs = dataInputs(builder, model, 1);
     const lowered = lowerModel(builder, model, { batch: 1, training: false, inputs, weights, random: null });

@@ -253,4 +253,6 @@ export const floor: Rule<"floor"> = {
 export const cast: Rule<"cast"> = {
   through: ({ inputs: [x], attributes: { to }, shape }, [d]) =>
     isZero(x.spread) ? zero : to === "f32" ? d : entries(addUp(x.spread.linf, 1), shape),
+  // Whole numbers up to 2²⁴ are float32 numbers.
+  local: ({ inputs: [x] }) => (x.reach.linf <= 2 ** 24 ? zero : infinite),
 };

@@ -66,8 +66,8 @@ export function gamma(k: number, u: number): number {
  * inner nodes t round l + r once: computed = Σ p_j(1 + δ_j) + Σ_t δ_t·(l + r)_t. The value (l + r)_t differs from the
  * exact sum s_t of its leaves by at most γ_k·S (Higham 2002, section 4.2), and |s_t| is at most the larger one of the sum
  * of positive terms and the sum of negative ones, (S + |s|)/2. Zeros add nothing and round nothing. A factor of the
- * product that an engine takes inside costs each term two roundings more, and S and s are themselves float64 sums, which
- * for k < 2²⁶ changes less than u·S: 4u·S in place of u·S.
+ * product that an engine takes inside costs each term two roundings more, a bias one more inner node, and S and s are
+ * themselves float64 sums, which for k < 2²⁶ changes less than u·S: 5u·S in place of u·S.
  * `sums` and `total` bound norms of S and of s over all entries.
  */
 export function accumulated(
@@ -79,8 +79,8 @@ export function accumulated(
 ): Deviation {
   if (!(sums.linf <= a.largest) || k >= 2 ** 26) return infinite;
   const half = times(0.5, plus(sums, total));
-  const partial = plus(half, times(gamma(k, a.u), sums));
+  const partial = plus(half, times(gamma(k + 2, a.u), sums));
   const lost = step.inputs.reduce((sum, x) => addUp(sum, x.reach.linf), 1);
   const underflow = entries(mulUp(8 * k * a.tiny, lost), step.shape);
-  return plus(plus(times(4 * a.u, sums), times((k - 1) * a.u, partial)), underflow);
+  return plus(plus(times(5 * a.u, sums), times((k - 1) * a.u, partial)), underflow);
 }
