@@ -126,8 +126,13 @@ function showRadius(x: number): string {
   return String(down <= x ? down : Number((down - unit).toPrecision(3)));
 }
 
+/** Kernels of this kind were measured; what a GPU does with elementary functions, or with TF32, was not. trust: T4, T5 */
+function onProcessor(device: string): boolean {
+  return /CPU|WebAssembly|float64/i.test(device);
+}
+
 function closing(
-  { trained: { model }, gains, summary, rounded, seconds }: CertifiedReport,
+  { trained: { model, engine }, gains, summary, rounded, seconds }: CertifiedReport,
   paint: Paint,
 ): string[] {
   const input = model.inputs[0];
@@ -135,7 +140,7 @@ function closing(
   const arithmetic =
     rounding === null
       ? "Of the function in real arithmetic: the float32 rounding of the engine is not counted."
-      : `The engine's float32 rounding is counted: at most ${showBound(rounding.median)} in a logit (middle of all samples; largest ${showBound(rounding.largest)}).`;
+      : `The engine's float32 rounding is counted: at most ${showBound(rounding.median)} in a logit (middle of all samples; largest ${showBound(rounding.largest)})${onProcessor(engine.device) ? "" : ", for a device that keeps to float32 throughout, which this one was not measured for (TRUST.md, T4 and T5)"}.`;
   const text =
     `Certified: proven that no input of the domain (${input.name} in ${showDomain(input.domain)}) within ε in ${gains.norm} of the sample, ` +
     `in the units of \`${input.name}\`, is classified otherwise. ${arithmetic} ` +
