@@ -37,10 +37,10 @@ describe.skipIf(skipped)("train.py", () => {
   const bundle = join(folder.path, "bundle");
   const run = (name: string): string => join(folder.path, name);
   const train = (args: readonly string[]): string => runPython([join(bundle, "train.py"), ...usual, ...args]);
-  const torchrun = (processes: number, args: readonly string[]): string =>
+  const torchrun = (processes: number, args: readonly string[], program = join(bundle, "train.py")): string =>
     runPython([
       ...["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", String(processes)],
-      ...[join(bundle, "train.py"), "--workers", "0", "--log-every", "1", "--device", "cpu", ...args],
+      ...[program, "--workers", "0", "--log-every", "1", "--device", "cpu", ...args],
     ]);
   const lines = (name: string): Line[] =>
     readFileSync(join(run(name), "metrics.jsonl"), "utf8")
@@ -140,6 +140,36 @@ describe.skipIf(skipped)("train.py", () => {
     torchrun(2, ["--fsdp", "--resume", run("sharded")]);
     near(losses("sharded"), losses("one"), 1e-4);
     expect(apart(weights("sharded"), weights("one"))).toBeLessThan(1e-3);
+  }, 300_000);
+
+  test("Muon: a run that was stopped goes on to the same bits, and is the same on two processes that share the weights", () => {
+    const certified = join(folder.path, "certified");
+    lipsc([
+      "build",
+      "test/fixtures/certified-recipes.lips",
+      "--model",
+      "Hinge",
+      "--target",
+      "pytorch",
+      "--out",
+      certified,
+    ]);
+    const program = join(certified, "train.py");
+    runPython([program, ...usual, "--steps", "12", "--out", run("muon")]);
+    runPython([program, ...usual, "--steps", "12", "--out", run("muon-stopped"), "--stop-after", "5"]);
+    runPython([program, "--workers", "0", "--log-every", "1", "--resume", run("muon-stopped")]);
+    expect(weights("muon-stopped").equals(weights("muon"))).toBe(true);
+    const told = losses("muon");
+    expect(told.at(-1)).toBeLessThan(told[0]);
+    try {
+      torchrun(2, ["--batch", "32", "--steps", "12", "--out", run("muon-sharded"), "--fsdp"], program);
+    } catch (error) {
+      if (!String(error).includes("--fsdp needs PyTorch") && !brokenTorchrun(error)) throw error;
+      console.info("FSDP by Muon: skipped, this PyTorch is too old for it");
+      return;
+    }
+    near(losses("muon-sharded"), told, 1e-4);
+    expect(apart(weights("muon-sharded"), weights("muon"))).toBeLessThan(1e-3);
   }, 300_000);
 
   test("lipsc tests PyTorch's weights to the same accuracy", () => {
