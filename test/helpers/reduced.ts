@@ -51,6 +51,9 @@ export const reducedSpecs: readonly Reduced[] = [
   spec("lipshift", "LipShiFT", { dim: "12", depths: "[1, 1, 1, 1]", ...crossEntropy }),
   spec("specformer", "SpecFormer", { dim: "12", depth: "2", ...crossEntropy }),
   spec("certified-mlp", "CertifiedMlp", { width: "16", depth: "2" }),
+  spec("certified-fashion-mlp", "CertifiedFashionMlp", { width: "16", depth: "2" }),
+  spec("certified-fashion", "CertifiedFashion", { dim: "4", heads: "2", width: "16" }),
+  spec("certified-recall", "CertifiedRecall", { items: "3", key: "4", dim: "8" }),
   spec("lbdn-digits", "LbdnDigits", {}),
   spec("deep-ssm", "DeepSsm", { dim: "8", depth: "1", classes: "5", length: "5" }),
   {
