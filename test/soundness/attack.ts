@@ -2,6 +2,7 @@
 import type { Analysis } from "../../src/gain/analyze.ts";
 import { marginBetween, verdictOf } from "../../src/gain/claims.ts";
 import { channelsOf, entry, norms, tokensOf } from "../../src/gain/gain.ts";
+import { pairGains } from "../../src/gain/pairs.ts";
 import type { Claim, Model, Norm, Phase, ValueId } from "../../src/model/model.ts";
 import { run, search, type Found } from "../rig/search.ts";
 import { nowhere } from "../rig/sketch.ts";
@@ -333,6 +334,14 @@ function margins(
       `margin(${witness({ kind: "margin", normIn }).to}, ${normIn}), ${phase}`,
       witness({ kind: "margin", normIn }),
     );
+  if (phase === "init") return;
+  const { between } = pairGains(analysis, from, to, normIn);
+  for (let a = 0; a < moved.length; a++)
+    for (let b = 0; b < a; b++) {
+      if (!breaks(between(a, b), Math.abs(moved[a] - moved[b]) / apart)) continue;
+      const claimed = { kind: "pair", normIn, classes: [a, b] } as const;
+      tally.breach(`margin of ${a} and ${b}, ${normIn}, ${phase}`, witness(claimed));
+    }
 }
 
 /** The way that a user's claims go: what lies below the attained gain must not be `proven`, in any unit. */

@@ -99,6 +99,18 @@ function reads(program: Program, layer: string): boolean {
   return model !== null && has(model.nodes);
 }
 
+/** Random models without end, with the seed that each comes from. */
+export function* modelsFrom(
+  seed: number,
+): Iterable<{ readonly source: string; readonly model: Model; readonly seed: number }> {
+  for (let i = 0; ; i++) {
+    const own = (seed * 1_000_003 + i * 7919) >>> 0;
+    const source = render(generate(new Dice(seeded(own)), lastShapes));
+    const model = modelOf(source);
+    if (model) yield { source, model, seed: own };
+  }
+}
+
 export function campaign(options: CampaignOptions): Report {
   const started = Date.now();
   const elapsed = (): number => (Date.now() - started) / 1000;

@@ -6,6 +6,7 @@ import { Analysis, type LayerTable } from "../../src/gain/analyze.ts";
 import { marginBetween } from "../../src/gain/claims.ts";
 import type { Range, WeightFacts, WeightOracle } from "../../src/gain/facts.ts";
 import { entry, norms } from "../../src/gain/gain.ts";
+import { pairGains } from "../../src/gain/pairs.ts";
 import { measure } from "../../src/measure/measure.ts";
 import type { Model, Norm, Phase, Shape, ValueId, Weight } from "../../src/model/model.ts";
 import { modelOf } from "../elaborate/host.ts";
@@ -34,6 +35,8 @@ export type Side = Norm | "largest" | "smallest" | "apart";
 export type Claimed =
   | { readonly kind: "gain"; readonly normIn: Norm; readonly normOut: Norm }
   | { readonly kind: "margin"; readonly normIn: Norm }
+  /** The gain of the difference of two entries: what a certified radius divides by. */
+  | { readonly kind: "pair"; readonly normIn: Norm; readonly classes: readonly [number, number] }
   | { readonly kind: "range"; readonly side: Side };
 
 export interface Witness {
@@ -145,7 +148,9 @@ export function replay(witness: Witness, rules: Rules = {}): Replayed {
       ? sideOf(analysis.range(to), claimed.side)
       : claimed.kind === "margin"
         ? marginBetween(analysis, from, to, claimed.normIn).upper
-        : entry(analysis.from(from).gain(to), claimed.normIn, claimed.normOut);
+        : claimed.kind === "pair"
+          ? pairGains(analysis, from, to, claimed.normIn).between(...claimed.classes)
+          : entry(analysis.from(from).gain(to), claimed.normIn, claimed.normOut);
   const inputs = new Map(model.inputs.map((i) => [i.value, [Float64Array.from(witness.inputs[i.name])]]));
   const random = seeded(1);
   let attained = Infinity;
@@ -171,7 +176,7 @@ function moved(
   part: Part,
   from: ValueId,
   to: ValueId,
-  claimed: Claimed & { readonly kind: "gain" | "margin" },
+  claimed: Exclude<Claimed, { readonly kind: "range" }>,
   { x, y }: Pick<Witness, "x" | "y">,
 ): number {
   const out = model.values[to].shape;
@@ -192,7 +197,9 @@ function moved(
   const size =
     claimed.kind === "gain"
       ? normOf(change, out, claimed.normOut)
-      : Math.max(...change) - Math.min(...change);
+      : claimed.kind === "pair"
+        ? Math.abs(change[claimed.classes[0]] - change[claimed.classes[1]])
+        : Math.max(...change) - Math.min(...change);
   return (size - rounding) / apart;
 }
 
