@@ -37,5 +37,6 @@ const env = {
   ...process.env,
   [values.planted ? "LIPSC_FUZZ_PLANTED" : "LIPSC_FUZZ_SECONDS"]: values.seconds,
   LIPSC_FUZZ_SEED: values.seed,
+  ...(values.checker ? { LIPSC_FUZZ_CHECKER: "1" } : {}),
 };
 process.exit(spawnSync(process.execPath, args, { cwd: root, env, stdio: "inherit" }).status ?? 70);

@@ -168,6 +168,8 @@ export function keeper(weight: Weight, phase: Phase): ((data: Float64Array) => v
       return scaleTo(constraint.bound, length, whole);
     case "unit_rows":
       return scaleTo(1, length, columns);
+    case "l1":
+      return scaleTo(constraint.bound, (part) => part.reduce((sum, v) => sum + Math.abs(v), 0), columns);
     case "unit_rms":
       return scaleTo(Math.sqrt(columns), length, columns);
     case "spectral":

@@ -20,8 +20,11 @@ export const activations = [
 /** Every constraint there is, in sizes below, at and above 1. */
 const constraints = [
   ..."none aol orthogonal unit_rows unit_rms spectral(1) spectral(0.7) spectral(3)".split(" "),
-  ..."rms(1) rms(1/2) frobenius(1) frobenius(3)".split(" "),
+  ..."rms(1) rms(1/2) frobenius(1) frobenius(3) l1(1) l1(1/2)".split(" "),
 ];
+
+const scaleOfNorm = (d: Dice): string =>
+  d.pick(["learned(1, in: [-1, 1])", "learned(1, in: [1/2, 2])", "learned(0, in: [0, 0])", "1/2", "-2"]);
 
 export const policy = (d: Dice): string[] => {
   const constraint = d.chance(0.2) ? "none" : d.pick(constraints);
@@ -29,6 +32,7 @@ export const policy = (d: Dice): string[] => {
     `init: ${d.pick(["spectral", "spectral", "orthogonal", "trunc_normal(0.3)"])}`,
     ...(constraint === "none" ? [] : [`constraint: ${constraint}`]),
     ...(d.chance(0.5) ? ["bias: false"] : []),
+    ...(d.chance(0.5) ? [`gamma: ${scaleOfNorm(d)}`] : []),
   ];
 };
 
@@ -95,16 +99,17 @@ const norms = ["l2", "token", "linf", "rms"];
 /** Layers that keep the shape and treat any value. */
 export function plain(d: Dice, channels: number): string {
   const eps = d.pick(["1", "0.1", "0.01"]);
+  const gamma = d.chance(0.3) ? `gamma: ${scaleOfNorm(d)}` : "";
   return d.pick([
     () => d.pick(activations),
     () => d.pick(activations),
     () => linear(d, channels),
     () => linear(d, channels),
-    () => (channels >= 2 ? "CenterNorm" : "Tanh"),
-    () => `LayerNorm(eps: ${eps})`,
-    () => `RMSNorm(eps: ${eps})`,
+    () => (channels >= 2 ? `CenterNorm(${gamma})` : "Tanh"),
+    () => `LayerNorm(eps: ${eps}${gamma && ", "}${gamma})`,
+    () => `RMSNorm(eps: ${eps}${gamma && ", "}${gamma})`,
     () => `UnitNorm(eps: ${eps}, guard: ${d.pick(["root", "max"])})`,
-    () => "BatchNorm",
+    () => `BatchNorm(${gamma})`,
     () => `Scale(${coefficient(d, channels)})`,
     () => d.pick(["Clamp(low: -1/2, high: 1/3)", "Clamp(low: 0.1, high: 2)", "Clamp(low: 1/4, high: 1/4)"]),
     () => `Project(norm: ${d.pick(norms)}, radius: ${d.pick(["1/2", "2"])})`,
