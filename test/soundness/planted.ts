@@ -221,7 +221,6 @@ export const defects: readonly Defect[] = [
   },
   {
     name: "a product: one of its terms forgotten",
-    quick: true,
     only: "Multiply",
     rules: gainBy("Multiply", (original, context, [a, b]) =>
       original(context, isNothing(a) || isNothing(b) ? [a, b] : [a, nothing]),
@@ -337,7 +336,6 @@ export const defects: readonly Defect[] = [
   },
   {
     name: "a trained norm by power iteration from ones, 3 steps",
-    quick: true,
     only: "Linear",
     phases: ["checkpoint"],
     rules: facts((known, weight, phase, entries) =>
