@@ -6,10 +6,12 @@
 import { createHash } from "node:crypto";
 import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, type Result } from "../diagnostics/result.ts";
+import { plain } from "../measure/effective.ts";
 import { measure, type Tensors } from "../measure/measure.ts";
 import type { WeightOracle } from "../gain/facts.ts";
 import type { Model } from "../model/model.ts";
 import { decodeCheckpoint } from "../runtime/checkpoint.ts";
+import { domainError } from "../rounding/rounding.ts";
 import { readBytes } from "../runtime/files.ts";
 import type { SourceFile } from "../text/source.ts";
 import { nodeHost } from "./host-node.ts";
@@ -94,6 +96,27 @@ export function sha256(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** How far an engine's float32 arithmetic may take an entry of the output from the certified function, in the domain. */
+export interface Rounding {
+  readonly output: string;
+  readonly bound: number;
+  /** Of the network whose constrained weights were computed once, in float64: a graph that computes them errs by more. */
+  readonly written: boolean;
+}
+
+/** Multiply-adds of a model whose rounding is bounded along the way: seconds. */
+const mostMacs = 2e7;
+
+/** null where nothing of use is proven, or it would take long. */
+function roundingOf({ model, tensors }: Weighted, { macs }: ModelReport): Rounding | null {
+  if (macs > mostMacs || model.outputs.length === 0) return null;
+  const written = model.weights.some(({ constraint }) => constraint.kind !== "none");
+  const made = written ? plain(model, tensors) : { model, tensors };
+  if (!made) return null;
+  const bound = domainError({ ...made, oracle: measure(made.tensors).oracle });
+  return bound < 1 ? { output: model.outputs[0].name, bound, written } : null;
+}
+
 export interface Certified {
   readonly report: ModelReport;
   /** The oracle that the bounds rest on. */
@@ -133,13 +156,14 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
   }
   const certified = certify(weighted, sources);
   const { report, subject, diagnostics } = certified;
+  const rounding = roundingOf(weighted, report);
   if (options.format === "json") {
     const { certifyDocument } = await import("./report/certify-json.ts");
-    process.stdout.write(JSON.stringify(certifyDocument(certified, sources), null, 2) + "\n");
+    process.stdout.write(JSON.stringify(certifyDocument(certified, rounding, sources), null, 2) + "\n");
   } else {
     const { certifyText } = await import("./report/certify-text.ts");
     const paint = painter(options.color && wantsColor(process.stdout));
-    process.stdout.write(certifyText(report, subject, sources, paint));
+    process.stdout.write(certifyText(report, subject, rounding, sources, paint));
     if (options.explainBound) {
       const { explainBound } = await import("./report/explain.ts");
       const explained = explainBound(report, sources, paint);

@@ -3,7 +3,9 @@
  * the error of a float64 evaluation. The exact function is that of real arithmetic, of the stored weights.
  */
 import type { WeightOracle } from "../gain/facts.ts";
-import type { Model } from "../model/model.ts";
+import { channelsOf } from "../gain/gain.ts";
+import { maxUp, mulUp, sqrtUp, subUp } from "../gain/up.ts";
+import type { Domain, Model } from "../model/model.ts";
 import { ModelErrors } from "./model-errors.ts";
 
 /** A model with stored weights, and what is proven of them: `measure(tensors).oracle`. */
@@ -52,6 +54,32 @@ export function logitErrors(weighted: Weighted, inputs: ArrayLike<number>, radiu
     exact[i] = found.exact.linf;
   }
   return { perSample, logits, exact };
+}
+
+/**
+ * ≥ ‖engine(x) − f(x)‖_∞ of the model's first output for every float32 input x of its domain: a ball round the domain's
+ * middle. ∞ where nothing is proven, and where the domain is the whole space.
+ */
+export function domainError(weighted: Weighted): number {
+  const [{ domain, value }] = weighted.model.inputs;
+  const { shape } = weighted.model.values[value];
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (domain.kind !== "box" && domain.kind !== "ball") return Infinity;
+  const middle = domain.kind === "box" ? (domain.low + domain.high) / 2 : 0;
+  const inputs = new Float64Array(size).fill(middle);
+  return logitErrors(weighted, inputs, radiusOf(domain, size, channelsOf(shape), middle)).perSample[0];
+}
+
+/** ≥ the l2 distance of any point of the domain from its middle. */
+function radiusOf(domain: Domain, size: number, channels: number, middle: number): number {
+  if (domain.kind === "box") {
+    const half = maxUp(subUp(domain.high, middle), subUp(middle, domain.low));
+    return mulUp(sqrtUp(size), half);
+  }
+  if (domain.kind !== "ball") return Infinity;
+  // Parts that each have this radius: all together, tokens, entries.
+  const parts = { l2: 1, token: size / channels, linf: size }[domain.norm];
+  return mulUp(sqrtUp(parts), domain.radius);
 }
 
 /** What doesn't depend on samples is computed once. */

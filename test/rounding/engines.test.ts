@@ -7,7 +7,7 @@ import { array64, interpret } from "../../src/graph/interpret.ts";
 import { plain } from "../../src/measure/effective.ts";
 import { measure } from "../../src/measure/measure.ts";
 import type { Model } from "../../src/model/model.ts";
-import { logitErrors } from "../../src/rounding/rounding.ts";
+import { domainError, logitErrors } from "../../src/rounding/rounding.ts";
 import type { Engine } from "../../src/runtime/engine.ts";
 import { openEngine } from "../../src/runtime/engines/select.ts";
 import { generator } from "../../src/runtime/random.ts";
@@ -171,6 +171,29 @@ function written(
   if (!made) throw new Error("a constraint has no graph");
   return [made.model, made.tensors];
 }
+
+describe("anywhere in the domain", () => {
+  it("no sample's bound is larger than that of the whole box", () => {
+    const model = modelOf("perceptron");
+    const [plainModel, tensors] = written(model, initialise(model, 3));
+    const weighted = { model: plainModel, tensors, oracle: measure(tensors).oracle };
+    const { perSample } = logitErrors(weighted, inputsOf(64, generator(1, 1)), 0);
+    const everywhere = domainError(weighted);
+    expect(everywhere).toBeGreaterThan(Math.max(...perSample));
+    expect(everywhere).toBeLessThan(20 * Math.max(...perSample));
+  });
+
+  it.each([
+    ["the whole space", "input x: [8, 8, 1]", false],
+    ["an l2 ball", "input x: [8, 8, 1] in ball(l2, 2)", true],
+  ])("%s", (_, input, known) => {
+    const text = specs.perceptron.replace("input x: [8, 8, 1] in [0, 1]", input);
+    const [model] = modelsOf("m.lips", {}, { "m.lips": text });
+    const [plainModel, tensors] = written(model, initialise(model, 3));
+    const found = domainError({ model: plainModel, tensors, oracle: measure(tensors).oracle });
+    expect(found < Infinity).toBe(known);
+  });
+});
 
 describe("fails closed", () => {
   const model = modelOf("perceptron");

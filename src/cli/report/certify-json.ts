@@ -1,17 +1,22 @@
 /** `certify --format json`: one document, described by certify.schema.json. */
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
-import type { Certified } from "../certify.ts";
+import type { Certified, Rounding } from "../certify.ts";
 import { version } from "../version.ts";
 import { type Sources } from "./collect.ts";
 import { diagnosticsOf, modelOf } from "./json.ts";
 
-export function certifyDocument({ report, subject, diagnostics }: Certified, sources: Sources): object {
+export function certifyDocument(
+  { report, subject, diagnostics }: Certified,
+  rounding: Rounding | null,
+  sources: Sources,
+): object {
   const { specs, set, weights, step, seconds } = subject;
   return {
     lipsc: version,
     spec: { files: specs, set },
     weights: { ...weights, step },
     seconds,
+    rounding,
     model: modelOf(report, sources),
     diagnostics: diagnosticsOf(diagnostics, sources),
   };
@@ -24,6 +29,7 @@ export function refusedDocument(diagnostics: readonly Diagnostic[], sources: Sou
     spec: null,
     weights: null,
     seconds: 0,
+    rounding: null,
     model: null,
     diagnostics: diagnosticsOf(diagnostics, sources),
   };

@@ -1,11 +1,17 @@
 /** `certify` for people: the page of `check`, about given weights. */
-import type { Subject } from "../certify.ts";
+import type { Rounding, Subject } from "../certify.ts";
 import type { ModelReport, Sources } from "./collect.ts";
 import { plural, showBound } from "./numbers.ts";
 import { tabulate, wrap, type Paint } from "./table.ts";
 import { causes, claims, costs, gains, heading, page, values } from "./text.ts";
 
-export function certifyText(report: ModelReport, subject: Subject, sources: Sources, paint: Paint): string {
+export function certifyText(
+  report: ModelReport,
+  subject: Subject,
+  rounding: Rounding | null,
+  sources: Sources,
+  paint: Paint,
+): string {
   return page([
     heading(report, sources, paint),
     values(report, paint),
@@ -15,7 +21,7 @@ export function certifyText(report: ModelReport, subject: Subject, sources: Sour
     claims(report, sources, paint),
     advice(report, paint),
     ...causes(report, sources, paint),
-    closing(report, subject, paint),
+    closing(report, subject, rounding, paint),
   ]);
 }
 
@@ -42,13 +48,23 @@ function advice({ verdicts, matrices, phase }: ModelReport, paint: Paint): strin
   return [paint("dim", "  the spec claims nothing `at checkpoint`; it could:"), `    ${claim}`];
 }
 
-function closing({ matrices, phase }: ModelReport, { seconds }: Subject, paint: Paint): string[] {
+function closing(
+  { matrices, phase }: ModelReport,
+  { seconds }: Subject,
+  rounding: Rounding | null,
+  paint: Paint,
+): string[] {
   const matrix = matrices.find((m) => m.phase === phase && Number.isFinite(m.upper[0]));
   const told = matrix
     ? `For every two inputs of the domain: ‖Δ${matrix.to}‖₂ ≤ ${showBound(matrix.upper[0])} · ‖Δ${matrix.from}‖₂. `
     : "";
   const text =
     `${told}Proven in ${seconds.toFixed(1)} s, for the function in real arithmetic of the weights in this file; ` +
-    "an engine's float32 rounding is not in it.";
+    `an engine's float32 rounding is not in it${rounding ? `: it adds at most ${addedBy(rounding)}` : ""}.`;
   return wrap(text).map((line) => paint("dim", line));
+}
+
+function addedBy({ output, bound, written }: Rounding): string {
+  const how = written ? ", once what constraints make of the weights is written out" : "";
+  return `${showBound(bound)} to an entry of ${output}, anywhere in the domain${how}`;
 }
