@@ -5,9 +5,12 @@ import { isFirmActivation } from "./activations.ts";
 import { spectralOf } from "./linear.ts";
 import { mapped, reason } from "./pointwise.ts";
 
+/** Where logarithms of scales end in the graph: e^(2·20) is far from the ends of float32. */
+const largestLog = 20;
+
 /**
  * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): √2·AᵀΨρ(√2·Ψ⁻¹Bx + b), [A B] a matrix of norm at most 1,
- * A q×q and B q×p, and Ψ = diag(e^psi). Weights: `weight` (q, q + p), the free matrix that `orthogonal` makes [A B] from
+ * A q×q and B q×p, and Ψ = diag(e^psi), psi cut at ±20. Weights: `weight` (q, q + p), the free matrix that `orthogonal` makes [A B] from
  * (the paper takes the Cayley transform, which needs a linear system solved; a polar factor needs products only); `psi`
  * and `bias`. `gains.md`, "1-Lipschitz by construction".
  *
@@ -62,7 +65,7 @@ export const sandwich = defineLayer({
     const q = output[output.length - 1];
     const joint = weight("weight");
     const [first, second] = [b.slice(joint, 1, 0, q), b.slice(joint, 1, q, joint.shape[1])];
-    const psi = b.exp(weight("psi"));
+    const psi = b.exp(b.minimum(b.maximum(weight("psi"), -largestLog), largestLog));
     const leading = x.shape.slice(0, -1);
     const flat = b.reshape(x, [leading.reduce((n, m) => n * m, 1), x.shape[x.shape.length - 1]]);
     const driven = b.mul(b.matmul(flat, second, false, true), b.div(Math.SQRT2, psi));

@@ -11,6 +11,7 @@ import { buildTrainingGraph } from "../../src/graph/training.ts";
 import type { Constraint, Weight } from "../../src/model/model.ts";
 import { gradientError, randomArray } from "./random-graph.ts";
 import { channels, tinyModel, tinyRecipe, tinyWeights, tokens } from "./tiny-model.ts";
+import { mapNorm } from "../helpers/map-norm.ts";
 import { singularValues } from "../helpers/singular.ts";
 
 const span = { file: "test", start: 0, end: 0 };
@@ -251,33 +252,6 @@ describe("convolutions by the norm of the map", () => {
     expect(flat).toBeGreaterThan(0.4);
   });
 });
-
-/** Largest singular value of a convolution as the matrix of the whole map. */
-function mapNorm(
-  kernel: Float64Array,
-  shape: readonly number[],
-  size: number,
-  { stride, dilation, padding }: { stride: number; dilation: number; padding: number },
-  groups: number,
-  height = size,
-): number {
-  const channels = shape[1] * groups;
-  const count = channels * height * size;
-  const builder = new Builder();
-  const x = builder.constant(
-    Float64Array.from({ length: count * count }, (_, k) => (k % (count + 1) === 0 ? 1 : 0)),
-    [count, channels, height, size],
-  );
-  const high = height === 1 ? 0 : padding;
-  const y = builder.conv(x, builder.constant(kernel, shape), {
-    stride: [height === 1 ? 1 : stride, stride],
-    padding: [high, padding, high, padding],
-    dilation: [height === 1 ? 1 : dilation, dilation],
-    groups,
-  });
-  const out = interpret(builder.graph("map", [{ name: "y", tensor: y }]), {}).y;
-  return singularValues(out.data, count, out.data.length / count)[0];
-}
 
 const smooth: readonly (readonly [string, Constraint])[] = [
   ...bounded.map(([name, c]) => [name, c] as const),

@@ -53,7 +53,7 @@ class Sandwich(nn.Module):
 
     def forward(self, x: Tensor, act) -> Tensor:
         a, b = self.constraint(self.weight).tensor_split([self.psi.shape[0]], dim=1)
-        psi = self.psi.exp()
+        psi = self.psi.clamp(-20.0, 20.0).exp()
         inner = act(F.linear(x, b) * (math.sqrt(2.0) / psi) + self.bias)
         return (inner * (math.sqrt(2.0) * psi)) @ a`.trim(),
 };
