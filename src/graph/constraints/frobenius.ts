@@ -5,10 +5,11 @@
  * don't grow, because the factor is at most 1.
  */
 import type { Parametrisation } from "./constraint.ts";
+import { least, within } from "./scale.ts";
 
 export const frobenius: Parametrisation<{ kind: "frobenius"; bound: number }> = {
-  effective(builder, w, { bound }) {
-    const norm = builder.sqrt(builder.sum(builder.mul(w, w), [0, 1]));
-    return builder.mul(w, builder.div(bound, builder.maximum(norm, bound)));
-  },
+  effective: (builder, w, { bound }) =>
+    within(builder, w, bound, (small) =>
+      builder.sqrt(builder.maximum(builder.sum(builder.mul(small, small), [0, 1]), least)),
+    ),
 };

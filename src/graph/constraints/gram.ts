@@ -4,7 +4,7 @@
  */
 import type { Builder, Tensor } from "../builder.ts";
 import { gram, largestRowSum } from "./polar.ts";
-import { largestEntry } from "./scale.ts";
+import { least } from "./scale.ts";
 
 /**
  * Matrix products per bound. 6 leave a Gaussian matrix of 64 to 512 rows 99.5 % of its allowed norm or more, one with half
@@ -16,19 +16,18 @@ const products = 6;
 const tiny = 1e-30;
 
 /**
- * b ≥ ‖W‖₂, a scalar. G₁ is the smaller Gram matrix of W/m, Gᵢ₊₁ = (Gᵢ/nᵢ)² with nᵢ = ‖Gᵢ‖_F, and
- * b = m·√(n₁√(n₂√(… √u))), u = min(‖G_k‖_F, ‖G_k‖_∞), all ≥ a tiny number.
+ * b ≥ ‖W‖₂, a scalar, for a matrix with entries in [−1, 1]. G₁ is the smaller Gram matrix of W, Gᵢ₊₁ = (Gᵢ/nᵢ)² with
+ * nᵢ = ‖Gᵢ‖_F, and b = √(n₁√(n₂√(… √u))), u = min(‖G_k‖_F, ‖G_k‖_∞); at least 10⁻⁶.
  *
  * Proof. The Gᵢ are symmetric, so ‖Gᵢ₊₁‖₂ = (‖Gᵢ‖₂/nᵢ)², that is ‖Gᵢ‖₂ = nᵢ√‖Gᵢ₊₁‖₂, whatever number nᵢ > 0 is; and
- * ‖G_k‖₂ ≤ ‖G_k‖_F and ≤ the largest absolute row sum ‖G_k‖_∞. ‖W‖₂ = m·√‖G₁‖₂, whatever m > 0 is. Both only keep the
- * numbers where float32 has them: they cancel, so autodiff takes them as constants and the gradient is still exact.
+ * ‖G_k‖₂ ≤ ‖G_k‖_F and ≤ the largest absolute row sum ‖G_k‖_∞. ‖W‖₂ = √‖G₁‖₂. The nᵢ only keep the numbers where float32
+ * has them: they cancel, so autodiff takes them as constants and the gradient is still exact.
  *
  * With u the Frobenius norm it is the Schatten norm of order 2^(k+1), at most n^(1/2^(k+1)) too large. The row sum is
  * exact for orthogonal matrices, where that is worst.
  */
 export function spectralBound(builder: Builder, w: Tensor): Tensor {
-  const m = builder.maximum(largestEntry(builder, w), tiny);
-  let g = gram(builder, builder.div(w, m));
+  let g = gram(builder, w);
   const sizes: Tensor[] = [];
   for (let i = 1; i < products; i++) {
     const n = builder.fixed(builder.maximum(frobeniusNorm(builder, g), tiny));
@@ -38,7 +37,7 @@ export function spectralBound(builder: Builder, w: Tensor): Tensor {
   }
   let root = builder.maximum(builder.minimum(frobeniusNorm(builder, g), largestRowSum(builder, g)), tiny);
   for (const n of sizes) root = builder.mul(n, builder.sqrt(root));
-  return builder.mul(m, builder.sqrt(root));
+  return builder.sqrt(builder.maximum(root, least));
 }
 
 /** ‖A‖_F; its gradient at 0 is 0. */

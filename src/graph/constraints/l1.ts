@@ -6,10 +6,9 @@
  * leave entries out). That is why `spectral(c)` on a depthwise kernel whose windows overlap is this constraint.
  */
 import type { Parametrisation } from "./constraint.ts";
+import { least, within } from "./scale.ts";
 
 export const l1: Parametrisation<{ kind: "l1"; bound: number }> = {
-  effective(builder, w, { bound }) {
-    const norms = builder.sum(builder.abs(w), [1], true);
-    return builder.mul(w, builder.div(bound, builder.maximum(norms, bound)));
-  },
+  effective: (builder, w, { bound }) =>
+    within(builder, w, bound, (small) => builder.maximum(builder.sum(builder.abs(small), [1], true), least)),
 };

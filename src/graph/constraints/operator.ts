@@ -19,15 +19,17 @@ import { sizeOf } from "../primitives/arrays.ts";
 import type { Dims } from "../graph.ts";
 import type { Parametrisation } from "./constraint.ts";
 import { spectralBound } from "./gram.ts";
-import { largestEntry } from "./scale.ts";
-import { within } from "./spectral.ts";
+import { least, within } from "./scale.ts";
 
 export const operator: Parametrisation<{ kind: "operator"; bound: number }> = {
   effective(builder, w, { bound }, shape) {
     const taps = sizeOf(shape.slice(2));
-    const byMatrix = builder.mul(spectralBound(builder, w), Math.sqrt(taps));
-    const b = builder.minimum(byMatrix, byAutocorrelation(builder, builder.reshape(w, kernelOf(shape))));
-    return within(builder, w, b, bound);
+    return within(builder, w, bound, (small) =>
+      builder.minimum(
+        builder.mul(spectralBound(builder, small), Math.sqrt(taps)),
+        byAutocorrelation(builder, builder.reshape(small, kernelOf(shape))),
+      ),
+    );
   },
 };
 
@@ -38,13 +40,8 @@ function kernelOf([out, inner, ...taps]: Dims): Dims {
 
 function byAutocorrelation(builder: Builder, kernel: Tensor): Tensor {
   const [out, inner, height, width] = kernel.shape;
-  // Squares of huge entries must not overflow; the divisor cancels.
-  const m = builder.fixed(
-    builder.maximum(largestEntry(builder, builder.reshape(kernel, [out, inner * height * width])), 1e-30),
-  );
-  const small = builder.div(kernel, m);
   // One "image" per output (or input) channel, convolved with every other, at all shifts.
-  const side = out <= inner ? small : builder.transpose(small, [1, 0, 2, 3]);
+  const side = out <= inner ? kernel : builder.transpose(kernel, [1, 0, 2, 3]);
   const correlation = builder.conv(side, side, {
     stride: [1, 1],
     padding: [height - 1, width - 1, height - 1, width - 1],
@@ -52,6 +49,5 @@ function byAutocorrelation(builder: Builder, kernel: Tensor): Tensor {
     groups: 1,
   });
   const sums = builder.sum(builder.abs(correlation), [1, 2, 3]);
-  const largest = builder.maximum(builder.max(sums, [0]), 1e-30);
-  return builder.mul(m, builder.sqrt(largest));
+  return builder.sqrt(builder.maximum(builder.max(sums, [0]), least));
 }

@@ -14,3 +14,19 @@ export function inverseRoot(builder: Builder, s: Tensor): Tensor {
 export function largestEntry(builder: Builder, w: Tensor): Tensor {
   return builder.fixed(builder.max(builder.abs(w), [0, 1]));
 }
+
+/** Floor of divisors and norms in `within`: their squares, and quotients by them, stay in float32. */
+export const least = 1e-12;
+
+/**
+ * Into the ball of radius c of a norm: (W/m)·min(m, c/r), that is W·c/max(c, m·r), with m the largest absolute entry and
+ * r ≥ the norm of W/m. Proof: ‖W‖ ≤ m·r, so ‖W‖·c/max(c, m·r) ≤ c. Weights shorter than c stay as they are.
+ *
+ * Whatever number m > 0 is, the result is the same: it keeps all else in float32 for weights of any size, and autodiff takes
+ * it as a constant. `norm` gives r of a matrix with entries in [−1, 1], at least `least`: a scalar, or one per row.
+ */
+export function within(builder: Builder, w: Tensor, c: number, norm: (small: Tensor) => Tensor): Tensor {
+  const m = builder.fixed(builder.maximum(largestEntry(builder, w), least));
+  const small = builder.div(w, m);
+  return builder.mul(small, builder.minimum(builder.div(c, norm(small)), m));
+}

@@ -19,6 +19,26 @@ def inverse_root(x: Tensor) -> Tensor:
     return torch.where(x > 1e-30, torch.rsqrt(x.clamp_min(1e-30)), torch.zeros_like(x))`.trim(),
 };
 
+const within: Helper = {
+  name: "within",
+  source: `
+def within(weight: Tensor, bound: float, norm) -> Tensor:
+    """The weight, scaled down where norm says that it may be longer than bound. norm sees entries in [-1, 1] and gives
+    1e-12 or more; the divisor cancels, so no gradient flows through it."""
+    m = weight.abs().amax().detach().clamp_min(1e-12)
+    small = weight / m
+    return small * torch.minimum(bound / norm(small), m)`.trim(),
+};
+
+const frobenius: Helper = {
+  name: "frobenius",
+  needs: [within],
+  source: `
+def frobenius(weight: Tensor, bound: float) -> Tensor:
+    """The nearest weight whose Frobenius norm is at most bound."""
+    return within(weight, bound, lambda w: w.square().sum().clamp_min(1e-12).sqrt())`.trim(),
+};
+
 /** Products of matrices in bfloat16 would be off by up to 0.4 %. */
 const fullPrecision: Helper = {
   name: "full_precision",
@@ -73,8 +93,7 @@ const spectralBound: Helper = {
 def spectral_bound(w: Tensor) -> Tensor:
     """A number that the largest singular value is never above, by Gram iteration (Delattre et al. 2023,
     arXiv 2305.16173). Divisors only keep numbers in range: they cancel, so no gradient flows through them."""
-    m = w.abs().amax().detach().clamp_min(1e-30)
-    g = gram(w / m)
+    g = gram(w)
     sizes = []
     for _ in range(5):
         sizes.append(g.square().sum().clamp_min(1e-30).sqrt().detach())
@@ -83,17 +102,17 @@ def spectral_bound(w: Tensor) -> Tensor:
     root = torch.minimum(g.square().sum().clamp_min(1e-30).sqrt(), g.abs().sum(1).amax()).clamp_min(1e-30)
     for n in reversed(sizes):
         root = n * root.sqrt()
-    return m * root.sqrt()`.trim(),
+    return root.clamp_min(1e-12).sqrt()`.trim(),
 };
 
 const spectral: Helper = {
   name: "spectral",
-  needs: [matrixOf, fullPrecision, spectralBound],
+  needs: [matrixOf, fullPrecision, within, spectralBound],
   source: `
 @full_precision
 def spectral(weight: Tensor, bound: float) -> Tensor:
     """The weight, scaled down where its largest singular value as a matrix may be above bound."""
-    return weight * (bound / spectral_bound(as_matrix(weight)).clamp_min(bound))`.trim(),
+    return within(weight, bound, lambda w: spectral_bound(as_matrix(w)))`.trim(),
 };
 
 const rms: Helper = {
@@ -106,32 +125,39 @@ def rms(weight: Tensor, bound: float) -> Tensor:
     return spectral(weight, bound * math.sqrt(rows / columns))`.trim(),
 };
 
+const convolutionBound: Helper = {
+  name: "convolution_bound",
+  needs: [matrixOf, spectralBound],
+  source: `
+def convolution_bound(kernel: Tensor) -> Tensor:
+    """A number that the norm of the convolution is never above, on maps of any size: the smaller of √taps times the
+    matrix's norm, and the root of the largest row sum of the autocorrelation."""
+    by_matrix = spectral_bound(as_matrix(kernel))
+    kernel = kernel if kernel.dim() == 4 else kernel.unsqueeze(2)
+    height, width = kernel.shape[2:]
+    side = kernel if kernel.shape[0] <= kernel.shape[1] else kernel.transpose(0, 1)
+    sums = F.conv2d(side, side, padding=(height - 1, width - 1)).abs().sum((1, 2, 3))
+    return torch.minimum(math.sqrt(height * width) * by_matrix, sums.amax().clamp_min(1e-12).sqrt())`.trim(),
+};
+
 const operator: Helper = {
   name: "operator",
-  needs: [matrixOf, fullPrecision, spectralBound],
+  needs: [fullPrecision, within, convolutionBound],
   source: `
 @full_precision
 def operator(weight: Tensor, bound: float) -> Tensor:
-    """The kernel, scaled down where the norm of its convolution on maps of any size may be above bound: the smaller of
-    √taps times the matrix's norm, and the root of the largest row sum of the autocorrelation."""
-    kernel = weight if weight.dim() == 4 else weight.unsqueeze(2)
-    height, width = kernel.shape[2:]
-    by_matrix = math.sqrt(height * width) * spectral_bound(as_matrix(weight))
-    m = kernel.abs().amax().detach().clamp_min(1e-30)
-    side = (kernel if kernel.shape[0] <= kernel.shape[1] else kernel.transpose(0, 1)) / m
-    sums = F.conv2d(side, side, padding=(height - 1, width - 1)).abs().sum((1, 2, 3))
-    by_shifts = m * sums.amax().clamp_min(1e-30).sqrt()
-    return weight * (bound / torch.minimum(by_matrix, by_shifts).clamp_min(bound))`.trim(),
+    """The kernel, scaled down where the norm of its convolution may be above bound."""
+    return within(weight, bound, convolution_bound)`.trim(),
 };
 
 const l1: Helper = {
   name: "l1",
-  needs: [matrixOf],
+  needs: [matrixOf, within],
   source: `
 def l1(weight: Tensor, bound: float) -> Tensor:
     """Every row scaled down where the sum of its absolute entries is above bound."""
-    w = as_matrix(weight)
-    return (w * (bound / w.abs().sum(1, keepdim=True).clamp_min(bound))).reshape(weight.shape)`.trim(),
+    rows = within(as_matrix(weight), bound, lambda w: w.abs().sum(1, keepdim=True).clamp_min(1e-12))
+    return rows.reshape(weight.shape)`.trim(),
 };
 
 const aol: Helper = {
@@ -163,15 +189,6 @@ def unit_rms(weight: Tensor) -> Tensor:
     """Every row divided by the root of its mean square."""
     w = as_matrix(weight)
     return (w * inverse_root(w.square().mean(1, keepdim=True))).reshape(weight.shape)`.trim(),
-};
-
-const frobenius: Helper = {
-  name: "frobenius",
-  source: `
-def frobenius(weight: Tensor, bound: float) -> Tensor:
-    """The nearest weight whose Frobenius norm is at most bound."""
-    length = weight.square().sum().sqrt()
-    return weight * (bound / length.clamp_min(bound))`.trim(),
 };
 
 const bounded: Readonly<Record<string, Helper>> = { frobenius, l1, operator, rms, spectral };
