@@ -7,8 +7,8 @@ import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { good, type Result } from "../diagnostics/result.ts";
 import type { Analysis } from "../gain/analyze.ts";
 import { entry, norms } from "../gain/gain.ts";
-import type { Model, ValueId } from "../model/model.ts";
-import { stretchesBetween } from "../model/stretches.ts";
+import type { Model, ModelInput, ModelOutput, ValueId } from "../model/model.ts";
+import { stretchesBetween, type Stretch } from "../model/stretches.ts";
 import { steepest, type Audit } from "../runtime/audit/ascent.ts";
 import { openData } from "../runtime/data/open.ts";
 import { fill } from "../runtime/data/samples.ts";
@@ -16,6 +16,7 @@ import type { HostTensor } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
 import { permutation } from "../runtime/random.ts";
 import { certify, openWeights, type CertifyOptions, type Weighted } from "./certify.ts";
+import { countedProgress } from "./counted-progress.ts";
 import { engineRequest, type EngineFlags } from "./engine-options.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
 import { auditText, bracketDocument, broken, type BlockBrackets, type Bracket } from "./report/audit.ts";
@@ -69,31 +70,34 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   const { restarts, steps, seed } = options;
   const analysis = report.analysisOf("checkpoint");
   const common = { model, weights: state, engine: engine.value, seed, samples };
+  const ends = inputs.flatMap((input) => model.outputs.map((output) => ({ input, output })));
+  const parts = ends.flatMap(({ input, output }) =>
+    options.blocks ? blocksBetween(model, input, output).map((part) => ({ input, ...part })) : [],
+  );
+  const progress = countedProgress(process.stderr, "searches", text);
+  const searches = norms.length * (ends.length + parts.length);
+  let done = 0;
+  const onSearch = (): void => progress(++done, searches);
   const brackets: Bracket[] = [];
+  for (const { input, output } of ends) {
+    const audit = { ...common, input, from: null, to: output.value, restarts, steps };
+    const found = await bracket(analysis, audit, { from: input.name, to: output.name }, onSearch);
+    if (!found.ok) return fail([found.problem]);
+    brackets.push(...found.value);
+  }
   const blocks: BlockBrackets[] = [];
-  for (const input of inputs) {
-    for (const output of model.outputs) {
-      const names = { from: input.name, to: output.name };
-      const found = await bracket(
-        analysis,
-        { ...common, input, from: null, to: output.value, restarts, steps },
-        names,
-      );
-      if (!found.ok) return fail([found.problem]);
-      brackets.push(...found.value);
-      if (!options.blocks) continue;
-      for (const stretch of stretchesBetween(model, input.value, output.value)) {
-        const { from, to, name } = stretch;
-        // The same ends are the whole model.
-        if (from === input.value && to === output.value) continue;
-        const search = { restarts: Math.ceil(restarts / 2), steps: Math.ceil(steps / 2) };
-        const ends = { from: nameOf(model, from), to: nameOf(model, to) };
-        const inside = from === input.value ? null : from;
-        const ofBlock = await bracket(analysis, { ...common, input, from: inside, to, ...search }, ends);
-        if (!ofBlock.ok) return fail([ofBlock.problem]);
-        blocks.push({ name, brackets: ofBlock.value });
-      }
-    }
+  for (const { name: block, input, from, to } of parts) {
+    // Shorter searches: there are many, and a part of a model is easier to climb.
+    const half = { restarts: Math.ceil(restarts / 2), steps: Math.ceil(steps / 2) };
+    const audit = { ...common, ...half, input, from: from === input.value ? null : from, to };
+    const found = await bracket(
+      analysis,
+      audit,
+      { from: nameOf(model, from), to: nameOf(model, to) },
+      onSearch,
+    );
+    if (!found.ok) return fail([found.problem]);
+    blocks.push({ name: block, brackets: found.value });
   }
   const all = [...brackets, ...blocks.flatMap((block) => block.brackets)];
   const bugs = all.flatMap((found) => broken(found) ?? []);
@@ -128,15 +132,23 @@ async function bracket(
   analysis: Analysis,
   audit: Audit,
   names: { readonly from: string; readonly to: string },
+  onSearch: () => void,
 ): Promise<Result<Bracket[]>> {
   const gain = analysis.gainFrom(audit.from ?? audit.input.value, audit.to);
   const brackets: Bracket[] = [];
   for (const norm of norms) {
     const found = await steepest(audit, norm);
     if (!found.ok) return found;
+    onSearch();
     brackets.push({ ...names, norm, observed: found.value.lower, upper: entry(gain, norm, norm) });
   }
   return good(brackets);
+}
+
+/** The model's parts in a chain; none where the chain has one link, which is the model itself. */
+function blocksBetween(model: Model, input: ModelInput, output: ModelOutput): Stretch[] {
+  const found = stretchesBetween(model, input.value, output.value);
+  return found.length > 1 ? found : [];
 }
 
 /** What the spec calls a value, or the layer that gives it. */

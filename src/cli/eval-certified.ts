@@ -25,11 +25,11 @@ import type { Samples } from "../runtime/data/samples.ts";
 import { isFolder, readBytes, writeWhole } from "../runtime/files.ts";
 import { writeSafetensors } from "../runtime/safetensors.ts";
 import { sha256 } from "./certify.ts";
+import { countedProgress } from "./counted-progress.ts";
 import { listing } from "./listing.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
 import { tensorsOf } from "./prover.ts";
 import type { CertifiedReport } from "./report/eval-certified.ts";
-import { sampleProgress } from "./sample-progress.ts";
 import { painter } from "./report/table.ts";
 import { openTrained, type TrainedOptions } from "./trained.ts";
 import { writtenOut } from "./written-out.ts";
@@ -74,7 +74,7 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
     norm: options.norm,
     seed: options.seed,
   };
-  const progress = sampleProgress(process.stderr, options.format === "text");
+  const progress = countedProgress(process.stderr, "samples", options.format === "text");
   const evaluated = await evaluateCertified({
     model,
     weights: trained.weights,

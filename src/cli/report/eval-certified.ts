@@ -83,7 +83,7 @@ export function gainsBetween(gains: PairGains): { least: number; most: number } 
 function attackOf({ attack }: CertifiedReport): string {
   if (!attack) return "none";
   const { norm, steps, restarts, seed } = attack;
-  return `projected gradient descent on the margin, ${norm}, ${plural(steps, "step")} from ${plural(restarts, "start")}, seed ${seed}`;
+  return `projected gradient descent on the margin, ${norm}, ${plural(steps, "step")} from ${plural(restarts, "start")}${restarts > 1 ? " (one where certified)" : ""}, seed ${seed}`;
 }
 
 function rowsOf({ summary, attack }: CertifiedReport, paint: Paint): string[] {

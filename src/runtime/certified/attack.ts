@@ -31,6 +31,8 @@ export interface Targets {
   readonly labels: ArrayLike<number>;
   /** Wrong classes of each sample, the likeliest to be reached first. */
   readonly order: readonly (readonly number[])[];
+  /** Starts of each; none has more than the attack's `restarts`. */
+  readonly starts: readonly number[];
   /** Numbers of the samples in the data, for their random streams. */
   readonly names: readonly number[];
 }
@@ -114,7 +116,7 @@ export class Attack {
   async run(targets: Targets, epsilon: number, from: Float64Array): Promise<(Found | null)[]> {
     const found = new Array<Found | null>(targets.names.length).fill(null);
     for (let restart = 0; restart < this.options.restarts; restart++) {
-      const left = found.flatMap((f, i) => (f ? [] : [i]));
+      const left = found.flatMap((f, i) => (f || restart >= targets.starts[i] ? [] : [i]));
       for (let at = 0; at < left.length; at += this.batch) {
         const rows = left.slice(at, at + this.batch);
         for (const [row, hit] of await this.climb(targets, rows, epsilon, restart, from)) found[row] = hit;
@@ -164,11 +166,11 @@ export class Attack {
         [`data/${this.input}`]: { dtype: "f32", dims: [this.batch, ...this.shape], data: values },
         direction: { dtype: "f32", dims: [this.batch, this.classes], data: direction },
       });
-      const slopes = out.slope.data as Float32Array;
+      const [all, slopes] = [out.logits.data as Float32Array, out.slope.data as Float32Array];
       const length = epsilon * 0.5 * (1 + Math.cos((Math.PI * step) / Math.max(1, steps)));
       searches.forEach((search, i) => {
         if (hits.has(search.row)) return;
-        const logits = out.logits.data.subarray(i * this.classes, (i + 1) * this.classes);
+        const logits = all.subarray(i * this.classes, (i + 1) * this.classes);
         const hit = this.judge(search, logits, epsilon);
         if (hit) hits.set(search.row, hit);
         // The search for any wrong class goes after the one that is ahead now.

@@ -221,6 +221,8 @@ class Evaluation implements CertifiedEvaluation {
         values: gather(standing.map(imageOf)),
         labels: standing.map((i) => clean[i].label),
         order: standing.map((i) => nearestClasses(logits[i], clean[i].label, gains)),
+        // What is certified is attacked to test the certificate: from one start, so that time goes to the others.
+        starts: standing.map((i) => (clean[i].certified[at] ? 1 : attack.options.restarts)),
         names: standing.map((i) => clean[i].sample),
       };
       const found = await attack.run(targets, epsilon.down, from);

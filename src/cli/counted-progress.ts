@@ -1,12 +1,13 @@
-/** How far an evaluation of many samples has come: one line that is written over; a line now and then without a terminal. */
+/** How far a long count of things has come: one line that is written over; a line now and then without a terminal. */
 import { formatSeconds } from "../runtime/progress.ts";
 
 /** Seconds between plain lines where there is no terminal. */
 const interval = 10;
 
 /** `shown`: whether plain lines may appear at all (a terminal's own line always may). */
-export function sampleProgress(
+export function countedProgress(
   stream: NodeJS.WriteStream,
+  noun: string,
   shown: boolean,
 ): (done: number, of: number) => void {
   const began = performance.now();
@@ -14,7 +15,7 @@ export function sampleProgress(
   return (done, of) => {
     const now = performance.now();
     const left = done === 0 ? NaN : ((now - began) / 1000 / done) * (of - done);
-    const line = `${done}/${of} samples  ETA ${formatSeconds(left)}`;
+    const line = `${done}/${of} ${noun}  ETA ${formatSeconds(left)}`;
     if (stream.isTTY) stream.write(done === of ? "\r\u001b[K" : `\r${line}\u001b[K`);
     else if (shown && done < of && (now - last) / 1000 >= interval) {
       last = now;
