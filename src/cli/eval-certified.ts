@@ -158,7 +158,7 @@ function errorsOf(weighted: Parameters<typeof logitErrors>[0]): ErrorBounds {
 function savedViolations({ violations }: CertifiedEvaluation, samples: Samples, path: string): Diagnostic[] {
   return violations.map((violation) => {
     const file = join(isFolder(path) ? path : ".", `soundness-bug-${violation.sample}.safetensors`);
-    const written = writeWhole(file, encodeViolation(violation, samples.shape));
+    const written = writeWhole(file, encodeViolation(violation, shape));
     return violationOf(violation, written.ok ? file : "they could not be saved");
   });
 }

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
+import { savedViolations } from "../../src/cli/eval-certified.ts";
 import { parseAttack, parseEpsilons } from "../../src/cli/eval-flags.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import { writeSafetensors } from "../../src/runtime/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../src/runtime/safetensors.ts";
 import { modelOf } from "../elaborate/host.ts";
 import { lipsc } from "./run.ts";
 
@@ -139,6 +140,21 @@ it("a run reports certified accuracy after each epoch, and accuracy under attack
   const { rows } = JSON.parse(told.stdout) as { rows: { certifiedInRealArithmetic: number }[] };
   expect(Math.abs(rows[0].certifiedInRealArithmetic - epochs[1].reported[0].share)).toBeLessThan(0.01);
 }, 240_000);
+
+it("saves both points of a certificate that was broken, and says so loudly (LIPS0721 certificate-broken)", () => {
+  const [clean, point] = [Float32Array.of(0.25, 0.5), Float32Array.of(0.25, 0.75)];
+  const facts = { sample: 7, label: 3, predicted: null, radius: 0.5, distance: 0.25, wrong: "gain" as const };
+  const [problem] = savedViolations({ violations: [{ ...facts, clean, point }] }, { shape: [1, 2] }, folder);
+  expect(problem.code).toBe("LIPS0721");
+  expect(problem.message).toContain("SOUNDNESS BUG OF LIPSC: sample 7 is certified as class 3 within 0.5");
+  const file = join(folder, "soundness-bug-7.safetensors");
+  expect(problem.message).toContain(file);
+  const read = readSafetensors(readFileSync(file), "saved");
+  if (!read.ok) throw new Error(read.problem.message);
+  expect(read.value.tensors.get("clean")?.data).toEqual(clean);
+  expect(read.value.tensors.get("point")?.data).toEqual(point);
+  expect(read.value.metadata).toMatchObject({ sample: "7", radius: "0.5", wrong: "gain" });
+});
 
 it("sizes are exact: rounded up for certificates, down for attacks, rising, each once", () => {
   const found = parseEpsilons("1, 36/255,0.5, 72/510") ?? [];
