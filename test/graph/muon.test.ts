@@ -1,6 +1,8 @@
 /** Muon against a hand-written one that works on singular values, which weights it moves, and rates beside it. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { gradients } from "../../src/graph/autodiff.ts";
+import { effectiveWeight, retracted } from "../../src/graph/constraints/registry.ts";
 import { weightRecipes } from "../../src/graph/groups.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { Builder } from "../../src/graph/builder.ts";
@@ -11,7 +13,7 @@ import { orthonormalColumns } from "../../src/graph/orthonormal.ts";
 import { sizeOf } from "../../src/graph/primitives/arrays.ts";
 import type { Array64 } from "../../src/graph/primitives/primitive.ts";
 import { buildTrainingGraph } from "../../src/graph/training.ts";
-import type { Json, OptionValue, Weight } from "../../src/model/model.ts";
+import type { Constraint, Json, OptionValue, Weight } from "../../src/model/model.ts";
 import { valueOf } from "../onnx/support.ts";
 import { randomArray } from "./random-graph.ts";
 import { tinyModel, tinyRecipe, tinyWeights } from "./tiny-model.ts";
@@ -130,6 +132,66 @@ describe("one step", () => {
     expect(farthest(move(1), move(1000))).toBeLessThan(1e-4);
     expect(Math.max(...move(1))).toBeGreaterThan(0.05);
     expect([...move(0)].every((x) => Object.is(x, 0) || Object.is(x, -0))).toBe(true);
+  });
+});
+
+describe("on an orthogonal weight", () => {
+  const side = 5;
+  const constraint: Constraint = { kind: "orthogonal" };
+  const weight: Weight = { ...tinyWeights[0], shape: [side, side], constraint };
+
+  /** Largest entry of MᵀX + XᵀM: 0 where X is tangent to the orthogonal matrices at M. */
+  const normalPart = (m: ArrayLike<number>, x: ArrayLike<number>): number => {
+    const product = (a: ArrayLike<number>, b: ArrayLike<number>, i: number, j: number): number =>
+      Array.from({ length: side }, (_, r) => a[r * side + i] * b[r * side + j]).reduce((p, q) => p + q);
+    const at = Array.from({ length: side * side }, (_, i) => [Math.floor(i / side), i % side] as const);
+    return Math.max(...at.map(([i, j]) => Math.abs(product(m, x, i, j) + product(x, m, i, j))));
+  };
+
+  it("gradient and step lie in the tangent space by themselves, and the retracted weight is orthogonal again", () => {
+    const builder = new Builder();
+    const free = builder.input("free", weight.shape);
+    const effective = effectiveWeight(builder, weight, free);
+    const loss = builder.sum(builder.mul(effective, builder.input("slope", weight.shape)), [0, 1]);
+    const [grad] = gradients(builder, loss, [free]);
+    const zero = builder.constant(0, weight.shape);
+    const update = {
+      param: free,
+      grad,
+      scale: null,
+      state: [zero],
+      lr: builder.constant(0.02),
+      step: builder.constant(1),
+      weightDecay: 0,
+    };
+    const { param } = muon.update(builder, { name: "muon", args: {} }, update);
+    const graph = builder.graph("tangent", [
+      { name: "grad", tensor: grad },
+      { name: "step", tensor: builder.sub(param, free) },
+      { name: "after", tensor: retracted(builder, weight, param) },
+    ]);
+    fc.assert(
+      fc.property(fc.nat(1000), (seed) => {
+        const m = array64(weight.shape, orthonormal(side, side, seed).flat());
+        const out = interpret(graph, { free: m, slope: randomArray(weight.shape, seed + 7) });
+        expect(Math.max(...out.grad.data.map(Math.abs))).toBeGreaterThan(1e-3);
+        expect(normalPart(m.data, out.grad.data)).toBeLessThan(1e-12);
+        expect(Math.max(...out.step.data.map(Math.abs))).toBeGreaterThan(1e-3);
+        expect(normalPart(m.data, out.step.data)).toBeLessThan(1e-10);
+        const identity = Array.from({ length: side * side }, (_, i) => (i % (side + 1) === 0 ? 2 : 0));
+        const gram = Array.from(identity, (x, i) => {
+          const [a, b] = [Math.floor(i / side), i % side];
+          const w = out.after.data;
+          return (
+            Array.from({ length: side }, (_, r) => 2 * w[r * side + a] * w[r * side + b]).reduce(
+              (p, q) => p + q,
+            ) - x
+          );
+        });
+        expect(Math.max(...gram.map(Math.abs))).toBeLessThan(1e-11);
+      }),
+      { numRuns: 20 },
+    );
   });
 });
 

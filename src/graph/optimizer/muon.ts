@@ -19,6 +19,10 @@ const guard = 1e-7;
  *   m ← βm + (1 − β)g,  u = βm + (1 − β)g (Nesterov),  θ ← (1 − lr·decay)·θ − lr·√max(1, out/in)·O(u)
  * The factor is that of the reference implementation: a step has spectral norm lr·√max(1, out/in), whatever the gradient's
  * size, so that `lr` is in units of the weight's own norm, and one value serves layers of all widths.
+ *
+ * On a square weight under `orthogonal` nothing has to be projected: its gradient comes through a Björck step and is
+ * tangent, X·A with A skew, and O, an odd polynomial, gives X·O(A), tangent again. What is left of a rectangular one's, and
+ * of a momentum from earlier points, the retraction takes away.
  */
 export const muon: Optimizer = {
   name: "muon",
