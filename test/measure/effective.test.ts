@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Constraint, Weight } from "../../src/model/model.ts";
+import { Builder } from "../../src/graph/builder.ts";
+import { effectiveWeight } from "../../src/graph/constraints/registry.ts";
 import { effective, effectiveWeights, plain } from "../../src/measure/effective.ts";
 import { storedFacts } from "../../src/measure/weights.ts";
 import { spectralNormUpper } from "../../src/gain/spectral.ts";
 import { generator } from "../../src/runtime/random.ts";
 import * as f from "./fixed.ts";
+import { inFixed } from "./fixed-graph.ts";
 
 const span = { file: "test", start: 0, end: 0 };
 
@@ -142,6 +145,47 @@ describe("effective weights", () => {
       expect(closest).toBeGreaterThan(0.01);
     },
   );
+
+  const others: readonly (readonly [string, readonly number[], Weight["role"]])[] = [
+    ["spectral", [6, 9], "matrix"],
+    ["rms", [7, 4], "matrix"],
+    ["l1", [5, 1, 3, 3], "depthwise"],
+    ["operator", [3, 2, 3, 3], "kernel"],
+    ["orthogonal", [4, 2, 2, 2], "kernel"],
+    ["unit_rows", [3, 7], "matrix"],
+    ["aol", [5, 8], "matrix"],
+  ];
+
+  it.each(others)("%s: within its error of the same graph in 300 binary places", (kind, shape, role) => {
+    const constraint = {
+      kind,
+      ...(["spectral", "rms", "l1", "operator"].includes(kind) ? { bound: 0.7 } : {}),
+    };
+    const made = weight(shape, constraint as Constraint, role);
+    const builder = new Builder();
+    const tensor = effectiveWeight(builder, made, builder.input("free", shape));
+    const graph = builder.graph("exact", [{ name: "w", tensor }]);
+    let [closest, known] = [0, 0];
+    for (const [name, free] of matrices([shape[0], shape.slice(1).reduce((a, b) => a * b, 1)])) {
+      const found = effective(made, free);
+      if (!found) continue;
+      known++;
+      const exact = inFixed(graph, { free }).data;
+      let squares = 0;
+      for (let i = 0; i < exact.length; i++) {
+        const off = Math.abs(f.toNumber(f.fixed(found.entries[i]) - exact[i]));
+        expect(off, name).toBeLessThanOrEqual(found.error.linf + 1e-60);
+        squares += off * off;
+      }
+      expect(Math.sqrt(squares), name).toBeLessThanOrEqual(found.error.l2 * (1 + 1e-9) + 1e-60);
+      if (name === "random") {
+        expect(found.error.l2).toBeLessThan(1e-9);
+        closest = Math.max(closest, Math.sqrt(squares) / found.error.l2);
+      }
+    }
+    expect(known).toBeGreaterThan(8);
+    expect(closest).toBeGreaterThan(1e-6);
+  });
 
   it("gives a constrained head the distances of its own rows", () => {
     const free = Float32Array.from([3, 4, 30, 40.001, -1, 0]);
