@@ -155,7 +155,11 @@ function errorsOf(weighted: Parameters<typeof logitErrors>[0]): ErrorBounds {
 }
 
 /** Both points of each violation in a file, and the error that names it. */
-function savedViolations({ violations }: CertifiedEvaluation, samples: Samples, path: string): Diagnostic[] {
+export function savedViolations(
+  { violations }: Pick<CertifiedEvaluation, "violations">,
+  { shape }: Pick<Samples, "shape">,
+  path: string,
+): Diagnostic[] {
   return violations.map((violation) => {
     const file = join(isFolder(path) ? path : ".", `soundness-bug-${violation.sample}.safetensors`);
     const written = writeWhole(file, encodeViolation(violation, shape));
