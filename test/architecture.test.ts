@@ -18,6 +18,7 @@ const rooms: Record<string, readonly string[]> = {
   rounding: ["graph", "gain", "layers", "model", "diagnostics"],
   measure: ["gain", "model", "graph", "rounding"],
   certificate: ["gain", "model"],
+  symbolic: ["certificate", "gain", "model"],
   runtime: ["targets", "graph", "model", "diagnostics", "gain"],
 };
 

@@ -9,11 +9,15 @@ import { nodeHost } from "./host-node.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
 import { collect, type ModelReport } from "./report/collect.ts";
 import { diagnose } from "./report/diagnose.ts";
-import { painter } from "./report/table.ts";
+import { painter, type Paint } from "./report/table.ts";
 
 export interface CheckOptions {
   readonly format: "text" | "json" | "sarif" | "github";
   readonly explainBound: boolean;
+  /** The bounds as formulas: after the report as text, in its place as LaTeX. */
+  readonly formula?: "text" | "latex" | null;
+  /** `tau=5`: bounds for other values of their symbols. */
+  readonly at?: readonly string[];
   readonly set: Record<string, string>;
   readonly color: boolean;
   /** Where the certificate goes; left out: none is written. */
@@ -59,9 +63,10 @@ export function checkFiles(host: Host, files: readonly string[], set: Record<str
 /** The command; gives the exit code. */
 export async function runCheck(files: readonly string[], options: CheckOptions): Promise<number> {
   const checked = checkFiles(nodeHost, files, options.set);
-  await print(checked, options);
+  const usage = await print(checked, options);
   const certified =
     options.certificate === undefined || (await certificate(checked, options.certificate, options));
+  if (!usage) return 2;
   return certified ? checked.code : 1;
 }
 
@@ -96,40 +101,59 @@ async function certificate(
   return true;
 }
 
-async function print(checked: Checked, options: CheckOptions): Promise<void> {
+/** false where an option asks for what there isn't. */
+async function print(checked: Checked, options: CheckOptions): Promise<boolean> {
   const { reports, diagnostics, sources } = checked;
   const sourceOf = (file: string): SourceFile | undefined => sources.get(file);
   switch (options.format) {
     case "json": {
       const { checkDocument } = await import("./report/json.ts");
       write(JSON.stringify(checkDocument(reports, diagnostics, sources), null, 2) + "\n");
-      return;
+      return true;
     }
     case "sarif": {
       const { renderSarif } = await import("../diagnostics/render-sarif.ts");
       const { version } = await import("./version.ts");
       write(JSON.stringify(renderSarif(diagnostics, sourceOf, version), null, 2) + "\n");
-      return;
+      return true;
     }
     case "github": {
       const { renderGithub } = await import("../diagnostics/render-github.ts");
       write(renderGithub(diagnostics, sourceOf));
-      return;
+      return true;
     }
     case "text": {
+      let usage = true;
       const { textReport } = await import("./report/text.ts");
       const paint = painter(options.color && wantsColor(process.stdout));
       const explain = options.explainBound ? (await import("./report/explain.ts")).explainBound : null;
+      const formula = options.formula ? await import("./report/formula.ts") : null;
       for (const report of reports) {
+        if (formula && options.formula === "latex") {
+          write(formula.formulasLatex(report));
+          continue;
+        }
         write(textReport(report, sources, paint) + "\n");
         const explained = explain?.(report, sources, paint) ?? "";
         if (explained !== "") write(explained + "\n");
+        if (formula) write(formula.formulasText(report, sources, paint) + "\n");
+        if (options.at?.length && !(await writeEvaluated(report, options.at, paint))) usage = false;
       }
       for (const file of checked.withoutModels) write(`${file}: no model here, so no shapes and no bounds\n`);
       printDiagnostics(diagnostics, sources, options.color && wantsColor(process.stderr));
-      return;
+      return usage;
     }
   }
+}
+
+/** Bounds for other values of their symbols; a value that fits no symbol is an error of the command line. */
+async function writeEvaluated(report: ModelReport, at: readonly string[], paint: Paint): Promise<boolean> {
+  const { evaluatedText, readSetting } = await import("./report/formula-at.ts");
+  const settings = at.flatMap((text) => readSetting(text) ?? []);
+  const { text, problems } = evaluatedText(report, settings, paint);
+  if (text !== "") write(text + "\n");
+  printDiagnostics(problems, new Map());
+  return problems.length === 0;
 }
 
 function write(text: string): void {
@@ -138,9 +162,14 @@ function write(text: string): void {
 
 /** Whether the options fit together; the problem, where they don't. */
 export function refuseOptions(options: CheckOptions): Diagnostic | null {
-  if (!options.explainBound || options.format === "text") return null;
-  return diagnostic("run-option", null, {
-    option: "--explain-bound",
-    problem: "it is part of the text report only",
-  });
+  const refused = (option: string, problem: string): Diagnostic =>
+    diagnostic("run-option", null, { option, problem });
+  if (options.format !== "text") {
+    const option = options.explainBound ? "--explain-bound" : options.at?.length ? "--at" : null;
+    if (option) return refused(option, "it is part of the text report only");
+    if (options.formula === "latex") return refused("--formula latex", "JSON has both, text and LaTeX");
+    if (options.formula && options.format !== "json")
+      return refused("--formula", "it is part of text and JSON");
+  }
+  return null;
 }

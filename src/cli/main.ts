@@ -24,6 +24,19 @@ function assignment(text: string, before: Record<string, string>): Record<string
   return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() };
 }
 
+/** `--formula FILE`: the file is not the form. */
+function withFormulaAsText(argv: readonly string[]): string[] {
+  const forms = ["text", "latex"];
+  return argv.map((arg, i) => (arg === "--formula" && !forms.includes(argv[i + 1]) ? "--formula=text" : arg));
+}
+
+/** `--at tau=5`, as often as wanted. */
+function setting(text: string, before: readonly string[]): readonly string[] {
+  if (!/^[^=]+=\s*[\d.]+([eE][+-]?\d+)?\s*$/.test(text))
+    throw new InvalidArgumentError("expected symbol=number, such as tau=5.");
+  return [...before, text];
+}
+
 const set = (): Option =>
   new Option("--set <key=value>", "overrides a parameter or a train entry: --set classes=10")
     .argParser(assignment)
@@ -42,6 +55,20 @@ program
     "--explain-bound",
     "shows where the bound comes from, layer by layer, and cosine attention beside the paper's theorem",
   )
+  .addOption(
+    new Option(
+      "--formula [form]",
+      "the bounds as formulas in the numbers of the spec and the norms of its weights, for text or for LaTeX",
+    )
+      .choices(["text", "latex"])
+      .preset("text"),
+  )
+  .option(
+    "--at <symbol=value>",
+    "the bounds with another value of alpha, tau, nu, eps, gamma or sigma, or of those whose path fits: --at tau=5 --at 'sigma:head.**=2'",
+    setting,
+    [] as readonly string[],
+  )
   .addOption(set())
   .option("--certificate <file>", "writes what is proven as a certificate, for `verify`")
   .option("--no-color", "plain text")
@@ -51,13 +78,15 @@ program
       flags: {
         format: "text";
         explainBound?: boolean;
+        formula?: "text" | "latex";
+        at: readonly string[];
         set: Record<string, string>;
         color: boolean;
         certificate?: string;
       },
     ) => {
       const { runCheck, refuseOptions } = await import("./check.ts");
-      const options = { ...flags, explainBound: flags.explainBound === true };
+      const options = { ...flags, explainBound: flags.explainBound === true, formula: flags.formula ?? null };
       const refused = refuseOptions(options);
       if (refused) throw new CommanderError(2, "lipsc.options", `error: ${refused.message}`);
       process.exitCode = await runCheck(files, options);
@@ -90,7 +119,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(withFormulaAsText(process.argv));
 } catch (error) {
   if (error instanceof CommanderError) {
     if (error.code === "lipsc.options") process.stderr.write(error.message + "\n");

@@ -1,0 +1,232 @@
+/**
+ * A bound layer by layer. Where all that reaches the target passes through one value, the gains of that value are named,
+ * and what comes after is written in them: gains of one layer's output in gains of its input. A name for each norm that
+ * the rules after it read; mostly that is one, and then the layer is a factor, since rules are homogeneous in gains.
+ *
+ * At a minimum the branch is taken that gives the model's own number, where that stays an upper bound for any values: so
+ * for bounds, and the other way round for what a bound falls with.
+ */
+import { norms } from "../gain/gain.ts";
+import type { Model, Node, Norm, ValueId } from "../model/model.ts";
+import {
+  add,
+  call,
+  inverse,
+  isZero,
+  multiply,
+  number,
+  one,
+  root,
+  symbol,
+  valueOf,
+  type Product,
+} from "./algebra.ts";
+import type { SymbolicBound } from "./bound.ts";
+import type { Expression, Symbol } from "./expression.ts";
+
+/** 1: the bound grows with it; −1: falls; 0: not known. */
+type Direction = 1 | -1 | 0;
+
+/** `A` is the gain to l2, `T` to token, `M` to linf, of the value before; in `formula` these are symbols without a path. */
+export const gainLetters: Readonly<Record<Norm, string>> = { l2: "A", token: "T", linf: "M" };
+
+/** What one layer (or a block that lies between two such values) makes of the gains before it. */
+export interface Stage {
+  /** The value that it gives, and the node that makes it. */
+  readonly value: ValueId;
+  readonly node: Node;
+  readonly updates: readonly Update[];
+}
+
+export interface Update {
+  readonly to: Norm;
+  readonly formula: Product;
+  /** The gain after the layer, with the model's own values. */
+  readonly gain: number;
+}
+
+/** From the source to the target, from the norm `from` to the norm `to`. The first stages may start from fixed numbers. */
+export function stagesOf(
+  model: Model,
+  bound: SymbolicBound,
+  source: ValueId,
+  target: ValueId,
+  from: Norm,
+  to: Norm,
+): Stage[] {
+  const cuts = cutsOf(model, source, target);
+  const row = 3 * norms.indexOf(from);
+  const entries = (value: ValueId): Expression[] =>
+    bound
+      .gain(value)
+      .slice(row, row + 3)
+      .map(taken);
+  const stages: Stage[] = [];
+  let wanted: readonly Norm[] = [to];
+  for (let i = cuts.length - 1; i >= 0 && wanted.length > 0; i--) {
+    const { value, node } = cuts[i];
+    const before = i > 0 ? entries(cuts[i - 1].value) : null;
+    const after = entries(value);
+    const read = new Set<Norm>();
+    const updates = wanted.map((norm): Update => {
+      const x = after[norms.indexOf(norm)];
+      return { to: norm, formula: formulaOf(x, before, (found) => read.add(found)), gain: x.value };
+    });
+    stages.push({ value, node, updates });
+    wanted = norms.filter((norm) => read.has(norm));
+  }
+  return stages.reverse();
+}
+
+interface Cut {
+  readonly value: ValueId;
+  readonly node: Node;
+}
+
+/** Values through which every way from the source to the target leads, in order; the target last, the source left out. */
+function cutsOf(model: Model, source: ValueId, target: ValueId): Cut[] {
+  const producers = new Map<ValueId, Node>();
+  const depends = new Set<ValueId>([source]);
+  const place = new Map<ValueId, number>([[source, -1]]);
+  model.nodes.forEach((node, i) => {
+    if (!node.inputs.some((value) => depends.has(value))) return;
+    for (const value of node.outputs) {
+      if (value === source) continue;
+      producers.set(value, node);
+      place.set(value, i);
+      depends.add(value);
+    }
+  });
+  const cuts: Cut[] = [];
+  const order = (value: ValueId): number => place.get(value) ?? -1;
+  let open = [target];
+  while (open.length > 0) {
+    const next = open.reduce((a, b) => (order(b) > order(a) ? b : a));
+    const node = producers.get(next);
+    if (!node) break;
+    if (open.length === 1) cuts.push({ value: next, node });
+    const inner = node.inputs.filter((value) => depends.has(value));
+    open = [...new Set([...open.filter((value) => value !== next), ...inner])];
+  }
+  return cuts.reverse();
+}
+
+/** The branch of a minimum that counts for a bound. */
+export function taken(x: Expression): Expression {
+  while (x.op === "min") x = chosen(x, (a, b) => a < b);
+  return x;
+}
+
+/** Of several that are equal but for rounding, the shortest. */
+function chosen(x: Expression, better: (a: number, b: number) => boolean): Expression {
+  return x.args.reduce((best, other) => {
+    const same = best.value === other.value || Math.abs(other.value / best.value - 1) < 1e-12;
+    return same ? (other.size < best.size ? other : best) : better(other.value, best.value) ? other : best;
+  });
+}
+
+/** Larger formulas are not for people. */
+const largest = 5000;
+
+/**
+ * In the gains before it as symbols, telling which it reads. `before` null: from the source, whose gains to itself are
+ * fixed numbers.
+ */
+function formulaOf(
+  after: Expression,
+  before: readonly Expression[] | null,
+  read: (norm: Norm) => void,
+): Product {
+  const gains = new Map<Expression, Product>();
+  for (const [i, norm] of [...norms.entries()].reverse()) {
+    const x = before?.[i];
+    if (x?.grows) gains.set(x, symbol(gainSymbol(norm, x.value)));
+  }
+  const known = new Map<string, Product>();
+  const made = (x: Expression, way: Direction): Product => {
+    const key = `${x.id} ${way}`;
+    const before = known.get(key);
+    if (before) return before;
+    if (known.size > largest) throw new TooLong();
+    const formula = make(x, way);
+    known.set(key, formula);
+    return formula;
+  };
+  const make = (x: Expression, way: Direction): Product => {
+    const gain = gains.get(x);
+    if (gain) {
+      const [used] = gain.powers.values();
+      if (used?.atom.kind === "symbol") read(normOf(used.atom.symbol));
+      return gain;
+    }
+    if (x.symbol) return x.symbol.source ? exactly(x.value) : symbol(x.symbol);
+    const [a, b] = x.args;
+    const against = -way as Direction;
+    switch (x.op) {
+      case "num":
+        return number(x.value);
+      case "add":
+        return add(made(a, way), made(b, way));
+      case "sub":
+        return add(made(a, way), multiply(number(-1), made(b, against)));
+      case "mul":
+        return multiply(made(a, b.positive ? way : 0), made(b, a.positive ? way : 0));
+      case "div":
+        return multiply(
+          made(a, b.positive ? way : 0),
+          inverse(made(b, a.positive && b.positive ? against : 0)),
+        );
+      case "sqrt":
+        return root(made(a, way));
+      case "abs":
+        return call("abs", made(a, 0));
+      case "exp":
+      case "log":
+        return call(x.op, made(a, way));
+      case "min":
+      case "max": {
+        if (way === (x.op === "min" ? 1 : -1)) {
+          const better = (p: number, q: number): boolean => (x.op === "min" ? p < q : p > q);
+          return made(chosen(x, better), way);
+        }
+        return several(
+          x.op,
+          x.args.map((arg) => made(arg, way)),
+        );
+      }
+      case "symbol":
+        return one;
+    }
+  };
+  return made(after, 1);
+}
+
+/** Numbers among them are compared here and now. */
+function several(name: "max" | "min", args: readonly Product[]): Product {
+  const numbers = args.filter((arg) => arg.powers.size === 0);
+  const others = args.filter((arg) => arg.powers.size > 0);
+  const valued = numbers.map((arg) => ({ arg, value: isZero(arg) ? 0 : valueOf(arg, () => NaN) }));
+  const best = valued.reduce<(typeof valued)[number] | null>(
+    (a, b) => (a === null || (name === "max" ? b.value > a.value : b.value < a.value) ? b : a),
+    null,
+  );
+  return call(name, ...(best ? [best.arg] : []), ...others);
+}
+
+/** √n of the norms' conversions stays a root. */
+function exactly(x: number): Product {
+  const square = Math.round(x * x);
+  return Math.abs(Math.sqrt(square) / x - 1) < 1e-14 ? root(number(square)) : number(x);
+}
+
+/** A gain of the value before: no symbol of the model, and so without a path. */
+function gainSymbol(norm: Norm, value: number): Symbol {
+  return { letter: gainLetters[norm], path: "", value };
+}
+
+function normOf({ letter }: Symbol): Norm {
+  return norms.find((norm) => gainLetters[norm] === letter) ?? "l2";
+}
+
+/** A layer's formula has too many parts to be read. */
+export class TooLong extends Error {}
