@@ -108,7 +108,8 @@ async function print(checked: Checked, options: CheckOptions): Promise<boolean> 
   switch (options.format) {
     case "json": {
       const { checkDocument } = await import("./report/json.ts");
-      write(JSON.stringify(checkDocument(reports, diagnostics, sources), null, 2) + "\n");
+      const formulas = options.formula ? (await import("./report/formula.ts")).formulasData : null;
+      write(JSON.stringify(checkDocument(reports, diagnostics, sources, formulas), null, 2) + "\n");
       return true;
     }
     case "sarif": {

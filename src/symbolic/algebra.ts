@@ -169,8 +169,12 @@ function factored(terms: readonly Product[]): { common: Product; rest: Product[]
     const least = all.every((p) => p > 0) ? Math.min(...all) : all.every((p) => p < 0) ? Math.max(...all) : 0;
     if (least !== 0) powers.set(key, { atom, power: least });
   }
-  const alike = terms.every((term) => term.n === first.n && term.d === first.d && term.sign === first.sign);
-  const common = { ...one, ...(alike ? { n: first.n, d: first.d, sign: first.sign } : {}), powers };
+  // 192/191 + 576/191·x is 192/191·(1 + 3·x).
+  const whole = terms.every((term) => {
+    const ratio = reduced({ ...one, n: term.n * first.d, d: term.d * first.n });
+    return ratio.d === 1n && squareRoot(ratio.n) !== null;
+  });
+  const common = { ...one, ...(whole ? { n: first.n, d: first.d, sign: first.sign } : {}), powers };
   return { common, rest: terms.map((term) => multiply(term, inverse(common))) };
 }
 

@@ -54,7 +54,8 @@ function apply(x: Expression, values: Values, args: readonly Interval[]): Interv
     case "num":
       return [x.value, x.value];
     case "symbol": {
-      const value = x.symbol ? values(x.symbol) : NaN;
+      // What a source is to itself is no choice.
+      const value = !x.symbol ? NaN : x.symbol.source ? x.symbol.value : values(x.symbol);
       // Norms and coefficients are sizes: a negative one is a mistake, and proves nothing.
       return value >= 0 ? [value, value] : anything;
     }

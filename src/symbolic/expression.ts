@@ -95,7 +95,12 @@ export class Expressions implements Arith<Expression> {
     return this.make("add", x, y);
   };
 
-  readonly sub = (x: Expression, y: Expression): Expression => (isZero(y) ? x : this.make("sub", x, y));
+  readonly sub = (x: Expression, y: Expression): Expression => {
+    if (isZero(y)) return x;
+    // x − (0 − z): how lower ends are written.
+    const minus = y.op === "sub" && isZero(y.args[0]);
+    return minus ? this.add(x, y.args[1]) : this.make("sub", x, y);
+  };
 
   readonly mul = (x: Expression, y: Expression): Expression => {
     if (isZero(x) || isOne(y)) return x;

@@ -11,14 +11,14 @@ import type { Model, Node, Norm, ValueId } from "../model/model.ts";
 import {
   add,
   call,
+  coefficient,
   inverse,
-  isZero,
+  keyOf,
   multiply,
   number,
   one,
   root,
   symbol,
-  valueOf,
   type Product,
 } from "./algebra.ts";
 import type { SymbolicBound } from "./bound.ts";
@@ -72,7 +72,9 @@ export function stagesOf(
       const x = after[norms.indexOf(norm)];
       return { to: norm, formula: formulaOf(x, before, (found) => read.add(found)), gain: x.value };
     });
-    stages.push({ value, node, updates });
+    // A gain that stays as it is needs no line.
+    const changes = updates.filter(({ to, formula }) => keyOf(formula) !== keyOf(symbol(gainSymbol(to, 0))));
+    if (changes.length > 0) stages.push({ value, node, updates: changes });
     wanted = norms.filter((norm) => read.has(norm));
   }
   return stages.reverse();
@@ -125,8 +127,9 @@ function chosen(x: Expression, better: (a: number, b: number) => boolean): Expre
   });
 }
 
-/** Larger formulas are not for people. */
+/** Larger formulas are not for people: steps to one, and characters of its parts. */
 const largest = 5000;
+const longest = 5000;
 
 /**
  * In the gains before it as symbols, telling which it reads. `before` null: from the source, whose gains to itself are
@@ -149,6 +152,8 @@ function formulaOf(
     if (before) return before;
     if (known.size > largest) throw new TooLong();
     const formula = make(x, way);
+    const length = [...formula.powers.keys()].reduce((sum, k) => sum + k.length, 0);
+    if (length > longest) throw new TooLong();
     known.set(key, formula);
     return formula;
   };
@@ -170,11 +175,11 @@ function formulaOf(
       case "sub":
         return add(made(a, way), multiply(number(-1), made(b, against)));
       case "mul":
-        return multiply(made(a, b.positive ? way : 0), made(b, a.positive ? way : 0));
+        return multiply(made(a, isPositive(b) ? way : 0), made(b, isPositive(a) ? way : 0));
       case "div":
         return multiply(
-          made(a, b.positive ? way : 0),
-          inverse(made(b, a.positive && b.positive ? against : 0)),
+          made(a, isPositive(b) ? way : 0),
+          inverse(made(b, isPositive(a) && isPositive(b) ? against : 0)),
         );
       case "sqrt":
         return root(made(a, way));
@@ -201,16 +206,36 @@ function formulaOf(
   return made(after, 1);
 }
 
-/** Numbers among them are compared here and now. */
+const positive = new WeakMap<Expression, boolean>();
+
+/**
+ * Also 1 − κ, which is positive where the rule about feedback holds at all, the sum (1 − κ^n)/(1 − κ), and what is made of
+ * such numbers.
+ */
+function isPositive(x: Expression): boolean {
+  let found = positive.get(x);
+  if (found === undefined) {
+    const rest = (y: Expression): boolean => y.op === "sub" && y.args[0].op === "num";
+    found =
+      x.positive ||
+      (rest(x) && x.value > 0) ||
+      (x.op === "div" && x.args.every(rest) && x.value > 0) ||
+      (!["num", "sub", "log"].includes(x.op) && x.args.length > 0 && x.args.every(isPositive));
+    positive.set(x, found);
+  }
+  return found;
+}
+
+/** Of multiples of one thing, numbers among them, the one that counts is known here and now. */
 function several(name: "max" | "min", args: readonly Product[]): Product {
-  const numbers = args.filter((arg) => arg.powers.size === 0);
-  const others = args.filter((arg) => arg.powers.size > 0);
-  const valued = numbers.map((arg) => ({ arg, value: isZero(arg) ? 0 : valueOf(arg, () => NaN) }));
-  const best = valued.reduce<(typeof valued)[number] | null>(
-    (a, b) => (a === null || (name === "max" ? b.value > a.value : b.value < a.value) ? b : a),
-    null,
-  );
-  return call(name, ...(best ? [best.arg] : []), ...others);
+  const best = new Map<string, Product>();
+  for (const arg of args) {
+    const key = keyOf({ ...one, powers: arg.powers });
+    const known = best.get(key);
+    const [x, y] = [coefficient(arg), known ? coefficient(known) : NaN];
+    if (!known || (name === "max" ? x > y : x < y)) best.set(key, arg);
+  }
+  return call(name, ...best.values());
 }
 
 /** √n of the norms' conversions stays a root. */

@@ -1,4 +1,5 @@
 /** A bound as lines that a person reads: a layer each, loops folded, symbols named. */
+import { norms } from "../gain/gain.ts";
 import type { Model, Node, Norm, Phase, ValueId } from "../model/model.ts";
 import { type Atom, type Product } from "./algebra.ts";
 import { symbolicBound, type NoFormula, type SymbolicBound } from "./bound.ts";
@@ -41,7 +42,21 @@ export interface Slot {
   readonly symbols: readonly Symbol[];
 }
 
-/** From one value to another, between these norms. */
+/** The bound from one value to another between these norms, however long it is. */
+export function expressionOf(
+  model: Model,
+  phase: Exclude<Phase, "checkpoint">,
+  source: ValueId,
+  target: ValueId,
+  from: Norm,
+  to: Norm,
+): Pick<Formula, "bound" | "expression"> | NoFormula {
+  const bound = symbolicBound(model, phase, source);
+  if ("none" in bound) return bound;
+  return { bound, expression: bound.gain(target)[3 * norms.indexOf(from) + norms.indexOf(to)] };
+}
+
+/** The same as lines for people. */
 export function formulaOf(
   model: Model,
   phase: Exclude<Phase, "checkpoint">,
@@ -50,13 +65,11 @@ export function formulaOf(
   from: Norm,
   to: Norm,
 ): Formula | NoFormula {
-  const bound = symbolicBound(model, phase, source);
-  if ("none" in bound) return bound;
+  const found = expressionOf(model, phase, source, target, from, to);
+  if ("none" in found) return found;
   try {
-    const stages = stagesOf(model, bound, source, target, from, to);
-    const norms: readonly Norm[] = ["l2", "token", "linf"];
-    const expression = bound.gain(target)[3 * norms.indexOf(from) + norms.indexOf(to)];
-    return { bound, expression, ...named(fold(stages.map(draftOf))) };
+    const stages = stagesOf(model, found.bound, source, target, from, to);
+    return { ...found, ...named(fold(stages.map(draftOf))) };
   } catch (error) {
     if (error instanceof TooLong) return { none: "it is too long to be read" };
     throw error;
@@ -71,9 +84,13 @@ interface Draft {
   readonly symbols: readonly Symbol[];
 }
 
+/** Characters of a line that a person would read. */
+const longest = 800;
+
 function draftOf(stage: Stage): Draft {
   const short = ({ letter, path }: Symbol): string => `${letter}(${path.split(".").slice(-2).join(".")})`;
   const texts = new Map(stage.updates.map(({ to, formula }) => [to, textOf(formula, short)]));
+  if ([...texts.values()].some((text) => text.length > longest)) throw new TooLong();
   const symbols = new Map<string, Symbol>();
   for (const { formula } of stage.updates) collect(formula, symbols);
   return { stage, kind: stage.node.layer, texts, symbols: [...symbols.values()] };

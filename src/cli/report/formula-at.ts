@@ -2,9 +2,10 @@
 import { diagnostic, type Diagnostic } from "../../diagnostics/diagnostic.ts";
 import { evaluate } from "../../symbolic/evaluate.ts";
 import type { Symbol } from "../../symbolic/expression.ts";
-import { boundsWithFormula, formulaFor } from "./formula.ts";
+import { expressionOf } from "../../symbolic/formula.ts";
+import { boundsWithFormula, titleOf } from "./formula.ts";
 import type { ModelReport } from "./collect.ts";
-import { phaseName, plural, showBound, showFactor } from "./numbers.ts";
+import { plural, showBound, showFactor } from "./numbers.ts";
 import { tabulate, type Paint } from "./table.ts";
 
 /** `alpha` is every α; `alpha:lips_block.0.**` those whose path fits: `*` is one part of a path, `**` any number. */
@@ -54,21 +55,18 @@ export interface Evaluated {
 
 /** A row for each bound: as it is, and with the settings. */
 export function evaluatedText(report: ModelReport, settings: readonly Setting[], paint: Paint): Evaluated {
-  const problems: Diagnostic[] = [];
-  const rows = boundsWithFormula(report).flatMap((matrix) => {
-    const formula = formulaFor(report, matrix);
+  const unfit = new Map<string, Diagnostic>();
+  const rows = boundsWithFormula(report).flatMap((target) => {
+    const { phase, source, target: to, normIn, normOut } = target;
+    const formula = expressionOf(report.model, phase, source, to, normIn, normOut);
     if ("none" in formula) return [];
     const symbols = formula.bound.symbols;
     for (const setting of settings) {
       if (symbols.some((symbol) => fits(setting, symbol))) continue;
       const found = new Set(symbols.map(({ letter }) => nameOf(letter)));
       const known = [...found].filter((name) => /^\w+$/.test(name)).sort();
-      problems.push(
-        diagnostic("run-option", null, {
-          option: `--at ${setting.text}`,
-          problem: `no symbol of this bound fits; there are ${known.join(", ")}`,
-        }),
-      );
+      const problem = `no symbol of ${titleOf(target)} fits; there are ${known.join(", ")}`;
+      unfit.set(setting.text, diagnostic("run-option", null, { option: `--at ${setting.text}`, problem }));
     }
     // Of several that fit one symbol, the last one counts.
     const valueOf = (symbol: Symbol): number =>
@@ -78,23 +76,13 @@ export function evaluatedText(report: ModelReport, settings: readonly Setting[],
       const count = symbols.filter((symbol) => fits(setting, symbol)).length;
       return `${nameOf(setting.letter)} = ${showFactor(setting.value)} (${plural(count, "place")})`;
     });
-    return [
-      [
-        `${matrix.from} → ${matrix.to}`,
-        phaseName(matrix.phase),
-        showBound(matrix.upper[0]),
-        showBound(bound),
-        said.join(", "),
-      ],
-    ];
+    return [[titleOf(target), showBound(target.upper), showBound(bound), said.join(", ")]];
   });
+  const problems = [...unfit.values()];
   if (rows.length === 0 || problems.length > 0) return { text: "", problems };
   const left = { align: "left" } as const;
   const right = { align: "right" } as const;
-  const [head, ...lines] = tabulate(
-    [["l2 bound", "", "as it is", "then", "with"], ...rows],
-    [left, left, right, right, left],
-  );
+  const [head, ...lines] = tabulate([["", "as it is", "then", "with"], ...rows], [left, right, right, left]);
   return { text: [paint("dim", head), ...lines].join("\n") + "\n", problems };
 }
 

@@ -15,10 +15,14 @@ export function checkDocument(
   reports: readonly ModelReport[],
   diagnostics: readonly Diagnostic[],
   sources: Sources,
+  formulasOf: ((report: ModelReport) => readonly object[]) | null = null,
 ): object {
   return {
     lipsc: version,
-    models: reports.map((report) => modelOf(report, sources)),
+    models: reports.map((report) => ({
+      ...modelOf(report, sources),
+      ...(formulasOf ? { formulas: formulasOf(report) } : {}),
+    })),
     diagnostics: diagnosticsOf(diagnostics, sources),
   };
 }
