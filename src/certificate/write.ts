@@ -39,18 +39,16 @@ export function modelDocument(model: Model): ModelDocument {
     outputs: model.outputs.map(({ name, value }) => ({ name, value })),
     values: model.values.map(({ shape }) => shape),
     nodes: model.nodes.map(nodeDocument),
-    weights: model.weights.map(({ path, shape, role, init, constraint, range }) => ({
+    weights: model.weights.map(({ path, shape, init, constraint, range }) => ({
       path,
       shape,
-      role,
       init,
       constraint,
       range,
     })),
     claims: model.claims.map(
-      ({ kind, text, phase, from, to, fromName, toName, normIn, normOut, limit, instance }) => ({
+      ({ kind, phase, from, to, fromName, toName, normIn, normOut, limit, instance }) => ({
         kind,
-        text,
         phase,
         from,
         to,

@@ -4,6 +4,7 @@
  * rule gives; the writer of certificates loosens it.
  */
 import { canonical } from "./canonical.ts";
+import { describe } from "./document.ts";
 import type { Bound, Claim, FactsDocument, ModelDocument, Proof, RangeDocument, Step } from "./document.ts";
 import { enclosures as a, type Enclosure } from "./enclosure.ts";
 import type { CheckedGraph } from "./graph.ts";
@@ -267,13 +268,28 @@ class Derivation {
       );
     return proof.claims.map(({ claim: index, upper }, i) => {
       const claim: Claim = model.claims[index];
-      const place = `${where}.claims[${i}]: ${claim.text}`;
+      const place = `${where}.claims[${i}]: ${describe(claim)}`;
       if (claim.to >= model.values.length || claim.from >= model.values.length)
         throw new Refusal(place, "it is about a value that there isn't");
+      this.checkNames(claim, place);
       const derived = claimed(scene, graph, claim, { range, gains });
       const stands = this.judge.bound(upper, derived, { where: place, rule: claim.kind });
       return { claim: index, upper: stands, proven: stands !== null && stands <= claim.limit };
     });
+  }
+
+  /** The name of an input or output can't stand for another value. */
+  private checkNames({ from, to, fromName, toName, instance }: Claim, place: string): void {
+    if (instance !== "") return;
+    const named = [...this.model.inputs, ...this.model.outputs];
+    for (const [name, value] of [
+      [fromName, from],
+      [toName, to],
+    ] as const) {
+      const known = named.filter((one) => one.name === name);
+      if (known.length > 0 && known.every((one) => one.value !== value))
+        throw new Refusal(place, `${name} is not value ${value}`);
+    }
   }
 }
 

@@ -10,7 +10,6 @@ import type { Body, Config, Json, Node } from "./rules/rule.ts";
 
 export interface Claim {
   readonly kind: "gain" | "margin" | "radius";
-  readonly text: string;
   readonly phase: Phase;
   readonly from: number;
   readonly to: number;
@@ -20,6 +19,13 @@ export interface Claim {
   readonly normOut: Norm | "rms";
   readonly limit: number;
   readonly instance: string;
+}
+
+/** A claim as a spec writes it, from what the checker proves of it. */
+export function describe({ kind, fromName, toName, normIn, normOut, limit, instance }: Claim): string {
+  const about = kind === "radius" ? `${toName}, ${normOut}` : `${fromName} -> ${toName}, ${normIn}`;
+  const out = kind === "gain" && normOut !== normIn ? ` -> ${normOut}` : "";
+  return `${kind}(${about}${out}) <= ${limit}${instance === "" ? "" : ` in ${instance}`}`;
 }
 
 export interface ModelDocument {
@@ -217,7 +223,6 @@ const range: Reader<readonly [number, number]> = (x, where) => {
 const weight = record<Weight>({
   path: text,
   shape,
-  role: text,
   init,
   constraint,
   range: orNull(range),
@@ -239,7 +244,6 @@ const node: Reader<Node> = (x, where) =>
 
 const claim = record<Claim>({
   kind: oneOf("gain", "margin", "radius"),
-  text,
   phase: oneOf(...phases),
   from: whole,
   to: whole,

@@ -49,6 +49,10 @@ export function checkGraph(model: ModelDocument): CheckedGraph {
       (domain.kind === "box" && domain.low > domain.high) || (domain.kind === "ball" && domain.radius < 0);
     if (empty) throw new Refusal(`input ${name}`, "its domain is empty");
   });
+  for (const named of [inputs, model.outputs]) {
+    if (new Set(named.map(({ name }) => name)).size < named.length)
+      throw new Refusal("model", "two inputs or two outputs have one name");
+  }
   weights.forEach((weight) => checkWeight(weight));
   for (const node of nodes) {
     visit(node, null);

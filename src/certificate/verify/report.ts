@@ -1,5 +1,5 @@
 /** What the checker prints: a verdict first, then what is certified, by which hashes, and what it had to believe. */
-import type { Certificate, Proof } from "./document.ts";
+import { describe, type Certificate, type Proof } from "./document.ts";
 import type { Refusal } from "./refusal.ts";
 
 export interface Checked {
@@ -53,7 +53,7 @@ function proofRows({ model }: Certificate, proof: Proof): [string, string][] {
   const phase = inPhase[proof.phase];
   const claims = proof.claims.map(({ claim, upper, proven }): [string, string] => {
     const told = upper === null ? "nothing is proven" : `${short(upper)} is proven`;
-    return [phase, `${proven ? "✓" : "✗"} ${model.claims[claim].text}: ${told}`];
+    return [phase, `${proven ? "✓" : "✗"} ${describe(model.claims[claim])}: ${told}`];
   });
   const bounds = model.inputs.flatMap((input) => {
     const steps = proof.derivations.find(({ source }) => source === input.value)?.steps ?? [];

@@ -40,7 +40,6 @@ export type Phase = "init" | "always" | "checkpoint";
 export interface Weight {
   readonly path: string;
   readonly shape: Shape;
-  readonly role: string;
   readonly init: Init;
   readonly constraint: Constraint;
   readonly range: readonly [low: number, high: number] | null;
@@ -216,7 +215,6 @@ export function constantFacts<T>(a: Arith<T>, values: readonly number[]): Facts<
     {
       path: "",
       shape: [values.length],
-      role: "",
       init: { kind: "zeros" },
       constraint: { kind: "none" },
       range: null,
