@@ -4,7 +4,8 @@
  * that they give: it never claims more than it shows.
  */
 import type { Analysis } from "../gain/analyze.ts";
-import type { WeightFacts } from "../gain/facts.ts";
+import type { MatrixOracle, WeightFacts } from "../gain/facts.ts";
+import type { Matrix } from "../gain/matrix.ts";
 import { verdictOf } from "../gain/claims.ts";
 import type { Model, Node, Phase, Weight } from "../model/model.ts";
 import { canonical, sealOf, sha256 } from "./verify/canonical.ts";
@@ -21,6 +22,7 @@ import type {
 } from "./verify/document.ts";
 import { bounds, boundsBelow, numberAbove, numberBelow } from "./verify/enclosure.ts";
 import { checkGraph } from "./verify/graph.ts";
+import type { Matrix as CheckedMatrix } from "./verify/rules/matrix.ts";
 
 /** What a certificate is about, besides the model. */
 export interface Subject {
@@ -81,30 +83,78 @@ function bound(x: number): Bound {
   return Number.isFinite(x) ? x : null;
 }
 
-/** Loosens what the checker's rules don't reach. */
-const loosen: Judge = {
-  bound(stated, derived, { low }) {
-    if (low) return boundsBelow(stated ?? -Infinity, derived) ? stated : bound(numberBelow(derived));
-    return bounds(stated ?? Infinity, derived) ? stated : bound(numberAbove(derived));
-  },
-  rule: ({ rule }, rules) => (rules.has(rule) ? rule : [...rules.keys()][0]),
-};
+/** Loosens what the checker's rules don't reach, and measures the matrices that they need. */
+function loosening(model: Model, measure: MatrixOracle | null): Judge {
+  return {
+    bound(stated, derived, { low }) {
+      if (low) return boundsBelow(stated ?? -Infinity, derived) ? stated : bound(numberBelow(derived));
+      return bounds(stated ?? Infinity, derived) ? stated : bound(numberAbove(derived));
+    },
+    rule: ({ rule }, rules) => (rules.has(rule) ? rule : [...rules.keys()][0]),
+    matrix(_, matrix) {
+      const norms = measure?.(measurable(matrix, model)) ?? null;
+      // Room for the checker's own roundings.
+      const room = (x: number): Bound => bound(x * (1 + 2 ** -26));
+      return (
+        norms && {
+          matrix,
+          spectral: room(norms.spectral),
+          rowSum: room(norms.rowSum),
+          rowNorm: room(norms.rowNorm),
+        }
+      );
+    },
+  };
+}
+
+/** The same matrix as src/measure takes it. */
+function measurable(m: CheckedMatrix, model: Model): Matrix {
+  const { rows, columns } = m;
+  switch (m.kind) {
+    case "weight":
+    case "channels":
+      return { ...m, weight: model.weights[m.weight] };
+    case "diagonal":
+      return {
+        kind: "diagonal",
+        rows,
+        columns,
+        entries: typeof m.entries === "number" ? model.weights[m.entries] : m.entries,
+      };
+    case "rows":
+      return { ...m, of: measurable(m.of, model) };
+    case "product":
+      return { ...m, left: measurable(m.left, model), right: measurable(m.right, model) };
+    case "sum":
+      return { ...m, terms: m.terms.map(({ factor, of }) => ({ factor, of: measurable(of, model) })) };
+    default:
+      return m;
+  }
+}
 
 /** Facts of a weight in a phase, as the analysis has them. */
 export type FactsOf = (weight: Weight, phase: Phase) => WeightFacts;
 
+/** What is proven in one phase; `matrices` where weights are at hand. */
+export interface PhaseOfProof {
+  readonly analysis: Analysis;
+  readonly facts: FactsOf;
+  readonly matrices?: MatrixOracle;
+}
+
 /** The certificate of a model in these phases. Throws where the model holds what no rule knows: see `uncertifiable`. */
 export function writeCertificate(
   model: Model,
-  phases: readonly { readonly analysis: Analysis; readonly facts: FactsOf }[],
+  phases: readonly PhaseOfProof[],
   subject: Subject,
 ): Certificate {
   // Through JSON and back, so that what is hashed is what a reader reads.
   const document = JSON.parse(JSON.stringify(modelDocument(model))) as ModelDocument;
   const graph = checkGraph(document);
-  const proofs = phases.map(({ analysis, facts }, i) =>
-    derive(document, graph, proofOf(model, document, analysis, facts, graph.own), `proofs[${i}]`, loosen),
-  );
+  const proofs = phases.map(({ analysis, facts, matrices = null }, i) => {
+    const proof = proofOf(model, document, analysis, facts, graph.own);
+    return derive(document, graph, proof, `proofs[${i}]`, loosening(model, matrices));
+  });
   const certificate: Omit<Certificate, "seal"> = {
     certificate: 1,
     lipsc: subject.lipsc,
@@ -135,6 +185,7 @@ function proofOf(
   return {
     phase,
     facts: model.weights.map((weight, i) => factsDocument(facts(weight, phase), document, i, phase, uses)),
+    matrices: [],
     ranges: model.values.map((_, value) => (own.has(value) ? rangeDocument(analysis, value) : null)),
     derivations: [...sources].map((source) => ({ source, steps: stepsOf(document, analysis, source) })),
     claims: claims.map(({ claim, i }) => {

@@ -1,6 +1,6 @@
 /** `check --certificate` and `certify --certificate`: writes what was proven as a document that `verify` derives again. */
 import { basename } from "node:path";
-import { writeCertificate, type FactsOf, type Subject } from "../certificate/write.ts";
+import { writeCertificate, type PhaseOfProof, type Subject } from "../certificate/write.ts";
 import type { Certificate, Proof } from "../certificate/verify/document.ts";
 import { Refusal } from "../certificate/verify/refusal.ts";
 import { verify } from "../certificate/verify/verify.ts";
@@ -21,7 +21,7 @@ export interface Written {
 export function writeCertificateFile(
   path: string,
   model: Model,
-  phases: readonly { readonly analysis: Analysis; readonly facts: FactsOf }[],
+  phases: readonly PhaseOfProof[],
   subject: Omit<Subject, "lipsc">,
 ): Written {
   const fail = (problem: Diagnostic): Written => ({ certificate: null, text: "", problem });

@@ -8,7 +8,7 @@ import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, type Result } from "../diagnostics/result.ts";
 import { plain } from "../measure/effective.ts";
 import { measure, type Tensors } from "../measure/measure.ts";
-import type { WeightOracle } from "../gain/facts.ts";
+import type { MatrixOracle, WeightOracle } from "../gain/facts.ts";
 import type { Model } from "../model/model.ts";
 import { decodeCheckpoint } from "../runtime/checkpoint.ts";
 import { domainError } from "../rounding/rounding.ts";
@@ -119,8 +119,8 @@ function roundingOf({ model, tensors }: Weighted, { macs }: ModelReport): Roundi
 
 export interface Certified {
   readonly report: ModelReport;
-  /** The oracle that the bounds rest on. */
-  readonly facts: WeightOracle;
+  /** What the bounds rest on. */
+  readonly measured: { readonly oracle: WeightOracle; readonly matrices: MatrixOracle };
   readonly subject: Subject;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -137,7 +137,7 @@ export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceF
   const seconds = (performance.now() - began) / 1000;
   return {
     report,
-    facts: measured.oracle,
+    measured,
     subject: { specs, set: place.set, weights, step, seconds },
     diagnostics: diagnostics.all,
   };
@@ -181,14 +181,15 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
 
 /** Writes the certificate; whether it could be written. */
 async function certificate(
-  { report, subject, facts }: Certified,
+  { report, subject, measured }: Certified,
   path: string,
   { format, color }: CertifyOptions,
   sources: ReadonlyMap<string, SourceFile>,
 ): Promise<boolean> {
   const { writeCertificateFile } = await import("./certificate.ts");
   const { specs, set, weights } = subject;
-  const phases = [{ analysis: report.analysisOf("checkpoint"), facts }];
+  const { oracle: facts, matrices } = measured;
+  const phases = [{ analysis: report.analysisOf("checkpoint"), facts, matrices }];
   const written = writeCertificateFile(path, report.model, phases, { specs, set, weights });
   if (written.problem) {
     printDiagnostics([written.problem], sources, color && wantsColor(process.stderr));

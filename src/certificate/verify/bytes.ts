@@ -3,7 +3,8 @@
  * of its own (numeric.ts). The file's float32 numbers are what the certificate is about.
  */
 import { sha256 } from "./canonical.ts";
-import type { Bound, Certificate, FactsDocument } from "./document.ts";
+import type { Bound, Certificate, FactsDocument, MatrixDocument } from "./document.ts";
+import { unproven } from "./evaluate.ts";
 import {
   columnSpread,
   frobenius,
@@ -15,11 +16,17 @@ import {
   type Dense,
 } from "./numeric.ts";
 import { Refusal } from "./refusal.ts";
+import { weightsIn } from "./rules/matrix.ts";
 import { matrixOf, type Weight } from "./rules/facts.ts";
 import { equal, type Node } from "./rules/rule.ts";
-import { readTensors } from "./safetensors.ts";
+import { readTensors, type Tensor } from "./safetensors.ts";
 
-export function checkBytes(certificate: Certificate, bytes: Uint8Array): void {
+/** `matrices`: those that the steps need, with the norms that are stated of them. */
+export function checkBytes(
+  certificate: Certificate,
+  matrices: readonly MatrixDocument[],
+  bytes: Uint8Array,
+): void {
   const { hashes, model, proofs } = certificate;
   if (!hashes.weights) throw new Refusal("hashes.weights", "the certificate is of no weights file");
   const found = sha256(bytes);
@@ -42,6 +49,16 @@ export function checkBytes(certificate: Certificate, bytes: Uint8Array): void {
     checkFacts(weight, facts, data);
     if (facts.taps) checkTaps(weight, facts.taps, data, diagonal.has(i));
   });
+  const weights = (id: number): Tensor => tensorOf(model.weights[id].path);
+  for (const doc of matrices) {
+    const key = unproven(doc, weights);
+    if (key === null) continue;
+    const names = [...new Set(weightsIn(doc.matrix))].map((id) => model.weights[id].path);
+    throw new Refusal(`${key} of a matrix of ${names.join(", ")}`, "the weights' bytes don't bear it out", {
+      rule: "measured",
+      stated: String(doc[key]),
+    });
+  }
 }
 
 /** Weights whose taps are diagonal matrices wherever they are used: those of depthwise convolutions alone. */

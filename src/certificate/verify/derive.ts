@@ -5,13 +5,24 @@
  */
 import { canonical } from "./canonical.ts";
 import { describe } from "./document.ts";
-import type { Bound, Claim, FactsDocument, ModelDocument, Proof, RangeDocument, Step } from "./document.ts";
+import type {
+  Bound,
+  Claim,
+  FactsDocument,
+  MatrixDocument,
+  ModelDocument,
+  Proof,
+  RangeDocument,
+  Step,
+} from "./document.ts";
 import { enclosures as a, type Enclosure } from "./enclosure.ts";
 import type { CheckedGraph } from "./graph.ts";
 import { Refusal } from "./refusal.ts";
 import { claimed } from "./rules/claims.ts";
 import { factsOf, type Facts } from "./rules/facts.ts";
+import { Forms, type MatrixNorms } from "./rules/forms.ts";
 import { closeValue, conversion, sequence, tighter, unproven, zeros, type Gain } from "./rules/gains.ts";
+import { weightsIn, type Matrix } from "./rules/matrix.ts";
 import { rangeOfDomain, unbounded, type Range } from "./rules/ranges.ts";
 import type { Node } from "./rules/rule.ts";
 import { Scene } from "./rules/scene.ts";
@@ -23,6 +34,8 @@ export interface Judge {
   bound(stated: Bound, derived: Enclosure, place: Place): Bound;
   /** The rule that stands for a step, out of those that can derive it, with their premises. */
   rule(stated: Step, rules: ReadonlyMap<string, readonly number[]>, place: Place): string;
+  /** The norms that stand of a matrix of weights; null where nothing is known of it. */
+  matrix(stated: MatrixDocument | null, matrix: Matrix): MatrixDocument | null;
 }
 
 export interface Place {
@@ -92,10 +105,13 @@ class Derivation {
   private readonly judge: Judge;
   private readonly ranges: Range<Enclosure>[];
   private readonly joints = new Map<Node, Joint<Enclosure> | null>();
+  private readonly stated: ReadonlyMap<string, MatrixDocument>;
+  private readonly matrices = new Map<string, MatrixDocument | null>();
 
   constructor(model: ModelDocument, graph: CheckedGraph, proof: Proof, where: string, judge: Judge) {
     [this.model, this.graph, this.proof, this.where, this.judge] = [model, graph, proof, where, judge];
     this.ranges = model.values.map((shape) => unbounded(a, shape));
+    this.stated = new Map(proof.matrices.map((doc) => [canonical(doc.matrix), doc]));
   }
 
   private readonly range = (value: number): Range<Enclosure> => this.ranges[value];
@@ -114,16 +130,33 @@ class Derivation {
     });
     const scene = new Scene(a, model.values, (weight) => known[weight]);
     const ranges = this.settleRanges(scene);
+    const outputs = model.outputs.map(({ value }) => value);
+    const forms =
+      proof.phase === "checkpoint" ? new Forms(scene, this.graph, outputs, (m) => this.normsOf(m)) : null;
     const gains = new Map<number, (value: number) => Gain<Enclosure>>();
     const derivations = proof.derivations.map(({ source, steps }, i) => {
       const at = `${where}.derivations[${i}]`;
       if (!this.graph.own.has(source) || gains.has(source))
         throw new Refusal(at, "its source is no value of the model's own graph, or was there before");
-      const settled = this.settleSteps(scene, source, steps, at);
+      const settled = this.settleSteps(scene, forms, source, steps, at);
       gains.set(source, settled.gain);
       return { source, steps: settled.steps };
     });
-    return { phase: proof.phase, facts, ranges, derivations, claims: this.settleClaims(scene, gains) };
+    const claims = this.settleClaims(scene, gains);
+    const matrices = [...this.matrices.values()].filter((doc) => doc !== null);
+    return { phase: proof.phase, facts, matrices, ranges, derivations, claims };
+  }
+
+  /** Of a matrix of measured weights; one that a constraint makes isn't in the file. */
+  private normsOf(matrix: Matrix): MatrixNorms<Enclosure> | null {
+    const key = canonical(matrix);
+    let doc = this.matrices.get(key);
+    if (doc === undefined) {
+      const measured = weightsIn(matrix).every((id) => this.model.weights[id].constraint.kind === "none");
+      doc = measured ? this.judge.matrix(this.stated.get(key) ?? null, matrix) : null;
+      this.matrices.set(key, doc);
+    }
+    return doc && { spectral: above(doc.spectral), rowSum: above(doc.rowSum), rowNorm: above(doc.rowNorm) };
   }
 
   private settleFacts(doc: FactsDocument, index: number): FactsDocument {
@@ -201,6 +234,7 @@ class Derivation {
   /** The steps of one source, in the order of the nodes. */
   private settleSteps(
     scene: Scene<Enclosure>,
+    forms: Forms<Enclosure> | null,
     source: number,
     steps: readonly Step[],
     where: string,
@@ -233,15 +267,28 @@ class Derivation {
     take(source, identity, new Map([["source", []]]), "the source");
     for (const node of model.nodes) {
       if (node.outputs.includes(source) || !node.inputs.some((value) => known.has(value))) continue;
-      const derived = scene.gains(node, node.inputs.map(at), this.range);
+      const derived = scene.gains(
+        node,
+        node.inputs.map(at),
+        this.range,
+        forms ? (input, count) => forms.parts(node.inputs[input], count, source, at) : undefined,
+      );
       const shared = this.joint(scene, node);
       const usable = shared && !shared.inside.has(source) && known.has(shared.root) ? shared : null;
-      const rules = new Map([[nameOf(node), node.inputs]]);
-      if (usable && !rules.has(usable.rule)) rules.set(usable.rule, [usable.root]);
       node.outputs.forEach((value, i) => {
+        const rules = new Map([[nameOf(node), node.inputs]]);
+        if (usable && !rules.has(usable.rule)) rules.set(usable.rule, [usable.root]);
         const relative =
           usable && closeValue(a, sequence(a, at(usable.root), usable.map), model.values[value]);
-        take(value, relative ? tighter(a, derived[i], relative) : derived[i], rules, node.path);
+        const form = forms?.gain(value, source, at) ?? null;
+        if (form) rules.set(form.rule, form.premises);
+        const all = [derived[i], relative, form?.gain].filter((gain) => gain !== null && gain !== undefined);
+        take(
+          value,
+          all.reduce((x, y) => tighter(a, x, y)),
+          rules,
+          node.path,
+        );
       });
     }
     if (settled.length < steps.length)

@@ -5,6 +5,7 @@
 import { Refusal } from "./refusal.ts";
 import type { Init, Constraint, Phase, Weight } from "./rules/facts.ts";
 import type { Norm, Shape } from "./rules/gains.ts";
+import type { Matrix } from "./rules/matrix.ts";
 import type { Domain } from "./rules/ranges.ts";
 import type { Body, Config, Json, Node } from "./rules/rule.ts";
 
@@ -74,9 +75,19 @@ export interface Step {
   readonly gain: readonly Bound[];
 }
 
+/** Norms of a matrix made of measured weights. */
+export interface MatrixDocument {
+  readonly matrix: Matrix;
+  readonly spectral: Bound;
+  readonly rowSum: Bound;
+  readonly rowNorm: Bound;
+}
+
 export interface Proof {
   readonly phase: Phase;
   readonly facts: readonly FactsDocument[];
+  /** In the order in which the steps need them. */
+  readonly matrices: readonly MatrixDocument[];
   /** One for each value; null for values of bodies. */
   readonly ranges: readonly (RangeDocument | null)[];
   readonly derivations: readonly { readonly source: number; readonly steps: readonly Step[] }[];
@@ -301,6 +312,15 @@ const gain: Reader<readonly Bound[]> = (x, where) => {
 const proof = record<Proof>({
   phase: oneOf(...phases),
   facts: list(facts),
+  // What a matrix is made of is compared with what the steps need, and read no further.
+  matrices: list(
+    record<MatrixDocument>({
+      matrix: json as unknown as Reader<Matrix>,
+      spectral: size0,
+      rowSum: size0,
+      rowNorm: size0,
+    }),
+  ),
   ranges: list(orNull(rangeDocument)),
   derivations: list(
     record({

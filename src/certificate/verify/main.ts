@@ -26,7 +26,9 @@ export function check({ certificate, weights, specs }: Files): {
   const began = performance.now();
   try {
     const checked = verify(read(certificate).toString("utf8"), {
-      ...(weights === null ? {} : { weights: (document) => checkBytes(document, read(weights)) }),
+      ...(weights === null
+        ? {}
+        : { weights: (document, matrices) => checkBytes(document, matrices, read(weights)) }),
       specs: specs.map((spec) => sha256(read(spec))),
     });
     const seconds = (performance.now() - began) / 1000;

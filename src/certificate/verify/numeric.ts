@@ -28,7 +28,9 @@ function largest(rows: number, of: (row: number) => number): number {
   let most = 0;
   for (let r = 0; r < rows; r++) {
     const x = of(r);
-    if (!(x <= most)) most = x;
+    // What is no number has no largest.
+    if (Number.isNaN(x)) return NaN;
+    if (x > most) most = x;
   }
   return most;
 }

@@ -5,14 +5,17 @@
  */
 import { canonical, sealOf, sha256 } from "./canonical.ts";
 import { derive, type Judge } from "./derive.ts";
-import { readCertificate, type Certificate, type Proof } from "./document.ts";
+import { readCertificate, type Certificate, type MatrixDocument, type Proof } from "./document.ts";
 import { bounds, boundsBelow, numberAbove, numberBelow } from "./enclosure.ts";
 import { checkGraph } from "./graph.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface Options {
-  /** Checks measured facts against the bytes of the weights; without it they are taken on trust. */
-  readonly weights?: (certificate: Certificate) => void;
+  /**
+   * Checks measured facts, and norms of the matrices that were needed, against the bytes of the weights; without it they
+   * are taken on trust.
+   */
+  readonly weights?: (certificate: Certificate, matrices: readonly MatrixDocument[]) => void;
   /** SHA-256 of specs at hand: the certificate must name each. */
   readonly specs?: readonly string[];
 }
@@ -36,6 +39,7 @@ const strict: Judge = {
       throw new Refusal(where, `its premises are the values ${needed.join(", ")}`, { rule });
     return rule;
   },
+  matrix: (stated) => stated,
 };
 
 /** Checks a certificate; throws a Refusal at the first thing that doesn't follow. */
@@ -52,14 +56,20 @@ export function verify(json: string, options: Options = {}): Certificate {
   const graph = checkGraph(model);
   if (new Set(proofs.map(({ phase }) => phase)).size < proofs.length)
     throw new Refusal("proofs", "a phase is proven twice");
-  proofs.forEach((proof, i) => {
+  const matrices = proofs.flatMap((proof, i) => {
     const settled = derive(model, graph, proof, `proofs[${i}]`, strict);
     checkVerdicts(settled, proof, `proofs[${i}]`);
+    if (canonical(settled.matrices) !== canonical(proof.matrices))
+      throw new Refusal(
+        `proofs[${i}].matrices`,
+        "these are not the matrices that the steps need, in their order",
+      );
+    return settled.matrices;
   });
   const measured = proofs.some(({ phase }) => phase === "checkpoint");
   if (measured !== (hashes.weights !== null))
     throw new Refusal("hashes.weights", "weights are named exactly where the phase checkpoint is proven");
-  options.weights?.(certificate);
+  options.weights?.(certificate, matrices);
   return certificate;
 }
 

@@ -161,13 +161,19 @@ function slopeOf<T>(a: Arith<T>, activation: Activation, c: Numbers): T {
     .reduce((x, y) => a.mul(x, y));
 }
 
-/** All slopes of an activation lie between these; null for other layers. */
-export function slopesOf<T>(a: Arith<T>, node: Node): readonly [low: T, high: T] | null {
+/** All slopes of an activation lie between the ends; `middle` is any number near their mean. null for other layers. */
+export function slopesOf<T>(
+  a: Arith<T>,
+  node: Node,
+): { readonly ends: readonly [low: T, high: T]; readonly middle: number } | null {
   if (!Object.hasOwn(activations, node.layer)) return null;
   const activation = activations[node.layer];
   const config = node.config as Numbers;
   const high = slopeOf(a, activation, config);
-  return [activation.least ? a.num(activation.least(config)) : a.sub(a.num(0), high), high];
+  const most = activation.slope(config).reduce((x, y) => x * y);
+  const least = activation.least?.(config);
+  const low = least === undefined ? a.sub(a.num(0), high) : a.num(least);
+  return { ends: [low, high], middle: ((least ?? -most) + most) / 2 };
 }
 
 /** ‖φ(x)‖ ≤ ‖φ(0)‖ + slope·‖x‖; φ of the constant token is one constant token. */

@@ -1,0 +1,99 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { channelNorms } from "../../src/certificate/verify/frequencies.ts";
+import {
+  frobenius,
+  rowDistance,
+  rowNorm,
+  rowSum,
+  spectralAtMost,
+} from "../../src/certificate/verify/numeric.ts";
+import { depthwiseNorm } from "../../src/measure/symbol.ts";
+import { singularValues } from "../helpers/singular.ts";
+import { generator } from "./mutations.ts";
+
+function random(rows: number, columns: number, seed: number): Float64Array {
+  const draw = generator(seed);
+  return Float64Array.from({ length: rows * columns }, () => Math.fround((draw(2001) - 1000) / 777));
+}
+
+describe("norms that the checker proves from bytes", () => {
+  it("a spectral norm a little above the singular value is accepted, one a little below never", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.nat(),
+        fc.integer({ min: -60, max: 60 }),
+        (rows, columns, seed, e) => {
+          const entries = random(rows, columns, seed).map((x) => x * 2 ** e);
+          const [sigma] = singularValues(entries, rows, columns);
+          const m = { rows, columns, entries };
+          expect(spectralAtMost(m, sigma * (1 + 1e-10))).toBe(true);
+          expect(spectralAtMost(m, sigma * (1 - 1e-10))).toBe(sigma === 0);
+          // An error of the entries counts in full.
+          expect(spectralAtMost(m, sigma * 1.05, sigma * 0.04)).toBe(true);
+          expect(spectralAtMost(m, sigma * 1.05, sigma * 0.06)).toBe(sigma === 0);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("nothing passes with a number that isn't one", () => {
+    const m = { rows: 2, columns: 2, entries: Float64Array.from([1, NaN, 0, 1]) };
+    expect(spectralAtMost(m, 1e9)).toBe(false);
+    expect(rowSum(m) <= 1e9).toBe(false);
+    expect(rowNorm(m) <= 1e9).toBe(false);
+    expect(frobenius(m) <= 1e9).toBe(false);
+    expect(rowDistance(m) <= 1e9).toBe(false);
+    expect(spectralAtMost({ rows: 1, columns: 1, entries: Float64Array.from([1]) }, NaN)).toBe(false);
+    expect(spectralAtMost({ rows: 2, columns: 2, entries: Float64Array.from([1, 1, -1, -1]) }, 0)).toBe(
+      false,
+    );
+  });
+
+  it("sums are at least the exact ones, and hardly more", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.nat(),
+        (rows, columns, seed) => {
+          const entries = random(rows, columns, seed);
+          const m = { rows, columns, entries };
+          // Entries are whole multiples of 2⁻⁶⁰: sums of BigInts are exact.
+          const whole = [...entries].map((x) => BigInt(x * 2 ** 60));
+          const sums = Array.from({ length: rows }, (_, r) =>
+            whole.slice(r * columns, (r + 1) * columns).reduce((sum, x) => sum + (x < 0n ? -x : x), 0n),
+          );
+          const most = sums.reduce((a, b) => (a > b ? a : b));
+          expect(BigInt(rowSum(m) * 2 ** 60) >= most).toBe(true);
+          expect(rowSum(m)).toBeLessThan((Number(most) / 2 ** 60) * (1 + 1e-13) + 1e-300);
+          const squares = whole.reduce((sum, x) => sum + x * x, 0n);
+          const norm = BigInt(Math.floor(frobenius(m) * 2 ** 60));
+          expect((norm + 1n) * (norm + 1n) >= squares).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it("norms of depthwise convolutions agree with the analysis, which computes them in another way", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(3, 5),
+        fc.integer({ min: 3, max: 9 }),
+        fc.integer({ min: 3, max: 9 }),
+        fc.constantFrom(1, 2),
+        fc.nat(),
+        (k, h, w, dilation, seed) => {
+          const data = Float32Array.from(random(2, k * k, seed));
+          const own = channelNorms({ shape: [2, 1, k, k], data }, [h, w], dilation);
+          const other = depthwiseNorm(data, { height: k, width: k }, [h, w], dilation, 1);
+          expect(Math.max(...own) / other).toBeCloseTo(1, 10);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
