@@ -22,6 +22,7 @@ const tight: Judge = {
     return Number.isFinite(x) ? x : null;
   },
   rule: ({ rule }, rules) => (rules.has(rule) ? rule : [...rules.keys()][0]),
+  matrix: () => null,
 };
 
 const why = { text: "the checker derives no bound", path: null, because: [] };

@@ -94,7 +94,7 @@ export function channelNorms(
       }
     }
     const rounding = 10 * (2 * width + 2 * height + 20) * u * sum;
-    norms[channel] = Math.min(sum, Math.sqrt(most) * (1 + 8 * u) + rounding + 1e-150);
+    norms[channel] = Math.min(sum, Math.sqrt(most) * (1 + 8 * u) + rounding + 2 ** -498);
   }
   return norms;
 }
