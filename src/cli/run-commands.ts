@@ -215,6 +215,7 @@ export function addRunCommands(program: Command, set: () => Option): void {
           .argParser(attack)
           .default(null, "steps=20,restarts=2"),
       )
+      .option("--no-rounding", "certify real arithmetic alone: the engine's float32 rounding isn't counted")
       .option("--no-color", "plain text")
       .addOption(format()),
   ).action(async (path: string, flags: EngineFlags & EvalFlags, command: Command) => {
@@ -226,10 +227,11 @@ export function addRunCommands(program: Command, set: () => Option): void {
       format: flags.format,
     };
     if (flags.certify !== true) {
-      const needless = ["eps", "norm", "samples", "seed", "attack"].find(
+      const needless = ["eps", "norm", "samples", "seed", "attack", "rounding"].find(
         (name) => command.getOptionValueSource(name) === "cli",
       );
-      if (needless !== undefined) command.error(`error: --${needless} needs --certify`);
+      if (needless !== undefined)
+        command.error(`error: --${needless === "rounding" ? "no-rounding" : needless} needs --certify`);
       const { runEval } = await import("./eval.ts");
       process.exitCode = await runEval(common);
       return;
@@ -242,6 +244,7 @@ export function addRunCommands(program: Command, set: () => Option): void {
       norm: flags.norm,
       samples: flags.samples ?? null,
       seed: flags.seed,
+      rounding: flags.rounding,
       attack: flags.attack ? flags.attack.attack : defaultAttack,
     });
   });
@@ -293,6 +296,7 @@ interface EvalFlags {
   samples?: number;
   seed: number;
   attack: AttackChoice | null;
+  rounding: boolean;
 }
 
 interface TrainFlags {

@@ -72,6 +72,7 @@ describe("lipsc eval --certify", () => {
     expect(validate.errors ?? []).toEqual([]);
     expect(document).toMatchObject({ sound: true, violations: [], data: { samples: 80 } });
     expect(document.proof).toMatchObject({ phase: "checkpoint", head: "rows" });
+    expect(document.rounding).not.toBe(null);
     expect(document.rows.map(({ epsilon }) => epsilon)).toEqual(["1/255", "36/255", "0.5"]);
     for (const { certified: proven, attacked, value, epsilon } of document.rows) {
       expect(proven).toBeLessThanOrEqual(attacked);
@@ -135,10 +136,11 @@ it("a run reports certified accuracy after each epoch, and accuracy under attack
     expect(reported[1].share).toBeLessThanOrEqual(reported[0].share);
     for (const { share } of reported) expect(share).toBeLessThanOrEqual(testAccuracy);
   }
-  // What training said of its weights is what eval says of them, but for the rounding that eval counts.
-  const told = await lipsc("eval", run, "--certify", "--eps", "0.05", "--attack", "none", "--format", "json");
-  const { rows } = JSON.parse(told.stdout) as { rows: { certifiedInRealArithmetic: number }[] };
-  expect(Math.abs(rows[0].certifiedInRealArithmetic - epochs[1].reported[0].share)).toBeLessThan(0.01);
+  // What training said of its weights is what eval says of them.
+  const args = ["--certify", "--eps", "0.05", "--attack", "none", "--no-rounding", "--format", "json"];
+  const { rows, rounding } = JSON.parse((await lipsc("eval", run, ...args)).stdout) as Document;
+  expect(rounding).toBe(null);
+  expect(rows[0].certified).toBe(epochs[1].reported[0].share);
 }, 240_000);
 
 it("saves both points of a certificate that was broken, and says so loudly (LIPS0721 certificate-broken)", () => {

@@ -37,7 +37,8 @@ export function certifiedText(report: CertifiedReport, paint: Paint): string {
   const part = summary.count < samples.count ? `${showCount(summary.count)} of ` : "";
   const head =
     headOf(trained) +
-    `weights  SHA-256 ${report.sha256}${report.written ? "; what constraints make of them, written out as float32" : ""}\n` +
+    `weights  SHA-256 ${report.sha256}\n` +
+    (report.written ? "         what constraints make of them, in float64, runs rounded to float32\n" : "") +
     `data     ${samples.name}: ${part}${plural(samples.count, "sample")}${isTest ? "" : " (there is no test set)"}\n` +
     `proof    ${proofOf(report)}\n` +
     `attack   ${attackOf(report)}\n`;
@@ -83,7 +84,8 @@ export function gainsBetween(gains: PairGains): { least: number; most: number } 
 function attackOf({ attack }: CertifiedReport): string {
   if (!attack) return "none";
   const { norm, steps, restarts, seed } = attack;
-  return `projected gradient descent on the margin, ${norm}, ${plural(steps, "step")} from ${plural(restarts, "start")}${restarts > 1 ? " (one where certified)" : ""}, seed ${seed}`;
+  const starts = `${plural(restarts, "start")}${restarts > 1 ? " (1 where certified)" : ""}`;
+  return `PGD on the margin, ${norm}, ${plural(steps, "step")} from ${starts}, seed ${seed}`;
 }
 
 function rowsOf({ summary, attack }: CertifiedReport, paint: Paint): string[] {

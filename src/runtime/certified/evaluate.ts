@@ -102,12 +102,16 @@ export interface CertifiedEvaluation {
   readonly rounded: number;
 }
 
+/** Entries of the samples that are at work together. */
+const mostEntries = 2 ** 24;
+
 /** Runs clean logits, radii and attacks over the samples, some at a time. */
 export async function evaluateCertified(plan: CertifiedPlan): Promise<Result<CertifiedEvaluation>> {
   const { model, weights, engine, samples, limit, seed, onProgress } = plan;
   const which = chosen(samples.count, limit, seed);
-  // Four batches in one go: what is left of one after the easy samples fell is filled up from the others.
-  const together = 4 * plan.batch;
+  // Four batches in one go, as far as memory goes: what is left of one after the easy samples fell is filled up from the
+  // others.
+  const together = Math.max(plan.batch, Math.min(4 * plan.batch, Math.floor(mostEntries / sizeOf(samples))));
   const opened = plan.attack
     ? await Attack.open(model, weights, engine, plan.batch, plan.attack)
     : good(null);
