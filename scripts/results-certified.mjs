@@ -17,7 +17,7 @@ const epsilons = [0.1, 0.25, 0.5, 1];
 
 /** A row: what is trained, or (`of`) the trained weights of another row in a changed model. */
 const rows = [
-  { name: "linear", title: "one linear map", spec: "certified-fashion-mlp", set: ["depth=0"] },
+  { name: "linear", title: "one linear map", spec: "certified-fashion-mlp", set: ["widths=[]"] },
   { name: "mlp", title: "perceptron", spec: "certified-fashion-mlp", set: [] },
   { name: "attention", title: "transformer with attention", spec: "certified-fashion", set: [] },
   { name: "attention-off", title: "… its attention off after training", of: "attention", set: ["share=0"] },
