@@ -24,7 +24,12 @@ const constraints = [
 ];
 
 const scaleOfNorm = (d: Dice): string =>
-  d.pick(["learned(1, in: [-1, 1])", "learned(1, in: [1/2, 2])", "learned(0, in: [0, 0])", "1/2", "-2"]);
+  d.pick([
+    "learned(1, in: [-1, 1])",
+    "learned(1, in: [1/2, 2])",
+    "learned(0, in: [0, 0])",
+    "learned(-1, in: [-2, -1])",
+  ]);
 
 export const policy = (d: Dice): string[] => {
   const constraint = d.chance(0.2) ? "none" : d.pick(constraints);
@@ -123,6 +128,6 @@ export function plain(d: Dice, channels: number): string {
     () => `CPL(width: ${d.pick([1, 3, 5])}, act: ${d.pick(["ReLU", "Tanh", "Softplus"])})`,
     () => `Sandwich(width: ${channels}, act: ${d.pick(["ReLU", "Tanh", "Sigmoid", "Softplus"])})`,
     () =>
-      `Normalize(mean: [${new Array(channels).fill("0.3")}], std: [${new Array(channels).fill("0.7").with(0, d.pick(["0.4", "0.4", "-0.4"]))}])`,
+      `Normalize(mean: [${new Array(channels).fill("0.3")}], std: [${new Array(channels).fill("0.7").with(0, d.pick(["0.4", "2"]))}])`,
   ])();
 }
