@@ -20,6 +20,22 @@ export const cases: Readonly<Record<string, Witness>> = {
     from: "x",
     to: "sll",
   },
+  "convex residual whose skip path doesn't depend on the source, its weight t = 0 in the checker: a bound of 0":
+    {
+      source: `model M {
+  input x: [2]
+  output y = x |> Residual(Linear(2), alpha: learned(0.1, shape: [2], in: [0, 1]), form: convex)
+}`,
+      phase: "always",
+      weightsAre: "free",
+      weights: { "linear.weight": [0, 0, 0, 0], "linear.bias": [0, 0], "residual.alpha": [1, 1] },
+      inputs: { x: [0, 0] },
+      x: [0, 0],
+      y: [1, 0],
+      claimed: { kind: "gain", normIn: "token", normOut: "token" },
+      from: "linear",
+      to: "residual",
+    },
   "a distance of 1e-12 beside numbers of size 1 that cancel: rounding, no breach": {
     source: `model M {
   weights { init: orthogonal, bias: false }

@@ -25,6 +25,8 @@ function convex<T>(a: Arith<T>, x: T, f: T, alpha: Facts<T>, single: boolean): T
   const simple = a.add(a.mul(a.max(rest(low), rest(high)), x), a.mul(maxAbs, f));
   // For any t > 0: √(max over the ends of ((1 − α)² + α²/t)·(x² + t·f²)). The best t is at one of these.
   const weighted = (t: T): T => {
+    // At t = 0, which is where the best one seems to lie for x = 0, α²/t has no value, and 0·∞ would give 0.
+    if (!a.surelyLess(a.num(0), t)) return a.num(Infinity);
     const of = (end: T): T => a.add(square(a, rest(end)), a.div(square(a, end), t));
     return a.sqrt(a.mul(a.max(of(low), of(high)), a.add(square(a, x), a.mul(t, square(a, f)))));
   };
