@@ -4,6 +4,7 @@
  */
 import type { Bench, Row } from "./row.ts";
 import { checkBench } from "./rows/check.ts";
+import { constraintsBench } from "./rows/constraints.ts";
 import { dataBenches } from "./rows/data.ts";
 import { muonBench } from "./rows/muon.ts";
 import { stateBench } from "./rows/state.ts";
@@ -14,6 +15,7 @@ import { trainStepBench } from "./rows/train-step.ts";
 const benches: readonly Bench[] = [
   trainStepBench,
   muonBench,
+  constraintsBench,
   ...swinTinyBenches,
   tfjsBench,
   stateBench,
