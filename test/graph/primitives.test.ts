@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { vjp } from "../../src/graph/autodiff.ts";
 import { Builder, type Tensor } from "../../src/graph/builder.ts";
 import type { Op } from "../../src/graph/graph.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
@@ -222,16 +223,35 @@ describe("matmul", () => {
       }
     }
   });
+  it("Gram matrices: both sides of the gradient in one product", () => {
+    for (const shape of [
+      [3, 5],
+      [4, 2],
+    ])
+      for (const [ta, tb] of [
+        [true, false],
+        [false, true],
+      ]) {
+        const feeds = { a: randomArray(shape, 1) };
+        check("matmul", feeds, (builder, t) => builder.matmul(t.a, t.a, ta, tb));
+        const b = new Builder();
+        const a = b.input("a", shape);
+        const y = b.matmul(a, a, ta, tb);
+        const before = b.nodes.length;
+        vjp(b, [y], [b.input("g", y.shape)], [a]);
+        expect(b.nodes.slice(before).filter((n) => n.op === "matmul")).toHaveLength(1);
+      }
+  });
   it("a linear layer's weight gradient is one two-dimensional product", () => {
     const b = new Builder();
     const x = b.input("x", [8, 5, 3]);
     const w = b.input("w", [4, 3]);
     const before = b.nodes.length;
     const y = b.matmul(x, w, false, true);
-    const { vjp } = primitives.matmul;
-    if (vjp === "none") throw new Error("differentiable");
+    const { vjp: rule } = primitives.matmul;
+    if (rule === "none") throw new Error("differentiable");
     const attributes = { transposeA: false, transposeB: true };
-    vjp(b, { inputs: [x, w], attributes, output: y }, b.input("g", y.shape));
+    rule(b, { inputs: [x, w], attributes, output: y }, b.input("g", y.shape));
     const products = b.nodes.slice(before + 1).filter((n) => n.op === "matmul");
     expect(products.map((n) => n.shape)).toEqual([
       [8, 5, 3],

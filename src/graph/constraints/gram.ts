@@ -16,10 +16,10 @@ const products = 6;
 const tiny = 1e-30;
 
 /**
- * b ≥ ‖W‖₂, a scalar, for a matrix with entries in [−1, 1]. G₁ is the smaller Gram matrix of W, Gᵢ₊₁ = (Gᵢ/nᵢ)² with
+ * b ≥ ‖W‖₂, a scalar, for a matrix with entries in [−1, 1]. G₁ is the smaller Gram matrix of W, Gᵢ₊₁ = (Gᵢ/nᵢ)ᵀ(Gᵢ/nᵢ) with
  * nᵢ = ‖Gᵢ‖_F, and b = √(n₁√(n₂√(… √u))), u = min(‖G_k‖_F, ‖G_k‖_∞); at least 10⁻⁶.
  *
- * Proof. The Gᵢ are symmetric, so ‖Gᵢ₊₁‖₂ = (‖Gᵢ‖₂/nᵢ)², that is ‖Gᵢ‖₂ = nᵢ√‖Gᵢ₊₁‖₂, whatever number nᵢ > 0 is; and
+ * Proof. ‖AᵀA‖₂ = ‖A‖₂², so ‖Gᵢ₊₁‖₂ = (‖Gᵢ‖₂/nᵢ)², that is ‖Gᵢ‖₂ = nᵢ√‖Gᵢ₊₁‖₂, whatever number nᵢ > 0 is; and
  * ‖G_k‖₂ ≤ ‖G_k‖_F and ≤ the largest absolute row sum ‖G_k‖_∞. ‖W‖₂ = √‖G₁‖₂. The nᵢ only keep the numbers where float32
  * has them: they cancel, so autodiff takes them as constants and the gradient is still exact.
  *
@@ -33,7 +33,7 @@ export function spectralBound(builder: Builder, w: Tensor): Tensor {
     const n = builder.fixed(builder.maximum(frobeniusNorm(builder, g), tiny));
     sizes.unshift(n);
     const small = builder.div(g, n);
-    g = builder.matmul(small, small);
+    g = gram(builder, small);
   }
   let root = builder.maximum(builder.minimum(frobeniusNorm(builder, g), largestRowSum(builder, g)), tiny);
   for (const n of sizes) root = builder.mul(n, builder.sqrt(root));

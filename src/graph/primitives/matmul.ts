@@ -26,6 +26,11 @@ export const matmul: Primitive<"matmul"> = {
     return { shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n], dtype: "f32" };
   },
   vjp(builder, { inputs: [a, b], attributes: { transposeA, transposeB }, output }, grad) {
+    if (a.id === b.id && transposeA !== transposeB && a.shape.length === 2) {
+      // AᵀA or AAᵀ: the gradients of both sides in one product, A(g + gᵀ) or (g + gᵀ)A.
+      const both = builder.add(grad, builder.transpose(grad, [1, 0]));
+      return [transposeA ? builder.matmul(a, both) : builder.matmul(both, a), null];
+    }
     return [
       gradientA(builder, a, b, output, grad, transposeA, transposeB),
       gradientB(builder, a, b, output, grad, transposeA, transposeB),
