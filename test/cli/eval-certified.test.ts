@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
-import { savedViolations } from "../../src/cli/eval-certified.ts";
+import { isBounded, savedViolations } from "../../src/cli/eval-certified.ts";
 import { parseAttack, parseEpsilons } from "../../src/cli/eval-flags.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { readSafetensors, writeSafetensors } from "../../src/runtime/safetensors.ts";
@@ -156,6 +156,17 @@ it("saves both points of a certificate that was broken, and says so loudly (LIPS
   expect(read.value.tensors.get("clean")?.data).toEqual(clean);
   expect(read.value.tensors.get("point")?.data).toEqual(point);
   expect(read.value.metadata).toMatchObject({ sample: "7", radius: "0.5", wrong: "gain" });
+});
+
+it("counts rounding where it is bounded: on a CPU, not on a device that may multiply in TF32", () => {
+  for (const device of [
+    "CPU, 2 threads",
+    "WebAssembly on the CPU with SIMD, 1 thread",
+    "CPU, TensorFlow 2.4",
+  ])
+    expect(isBounded({ device })).toBe(true);
+  for (const device of ["CUDA", "WebGPU", "WebGPU, nvidia", "GPU, TensorFlow 2.4", ""])
+    expect(isBounded({ device })).toBe(false);
 });
 
 it("sizes are exact: rounded up for certificates, down for attacks, rising, each once", () => {

@@ -141,7 +141,7 @@ function closing(
   const { rounding } = summary;
   const arithmetic =
     rounding === null
-      ? "Of the function in real arithmetic: the float32 rounding of the engine is not counted."
+      ? `Of the function in real arithmetic: the rounding of the engine (${engine.device}) is not counted.`
       : `The engine's float32 rounding is counted: at most ${showBound(rounding.median)} in a logit (middle of all samples; largest ${showBound(rounding.largest)})${onProcessor(engine.device) ? "" : ", for a device that keeps to float32 throughout, which this one was not measured for (TRUST.md, T4 and T5)"}.`;
   const text =
     `Certified: proven that no input of the domain (${input.name} in ${showDomain(input.domain)}) within ε in ${gains.norm} of the sample, ` +
