@@ -113,7 +113,12 @@ export class Expressions implements Arith<Expression> {
   readonly sqrt = (x: Expression): Expression => (isZero(x) || isOne(x) ? x : this.make("sqrt", x));
   readonly exp = (x: Expression): Expression => this.make("exp", x);
   readonly log = (x: Expression): Expression => this.make("log", x);
-  readonly abs = (x: Expression): Expression => (x.positive ? x : this.make("abs", x));
+  readonly abs = (x: Expression): Expression => {
+    if (x.positive) return x;
+    // |0 − z|: the size of a lower end.
+    const minus = x.op === "sub" && isZero(x.args[0]) && x.args[1].positive;
+    return minus ? x.args[1] : this.make("abs", x);
+  };
 
   readonly max = (...xs: readonly Expression[]): Expression => {
     const kept = distinct(xs).filter((x) => !(x.op === "num" && x.value === -Infinity));

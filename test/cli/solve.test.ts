@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { runBuild } from "../../src/cli/build.ts";
 import { runCheck, checkFiles } from "../../src/cli/check.ts";
 import { nodeHost } from "../../src/cli/host-node.ts";
 import { loadModel } from "../../src/cli/load.ts";
@@ -88,6 +89,27 @@ describe("a model with a solved number", () => {
     const { model } = loadModel(nodeHost, path, null, {});
     expect([reports[0].model.solve?.value, model?.solve?.value]).toEqual(["0.414", "0.414"]);
     expect(reports[0].verdicts.map((v) => v.status)).toEqual(["proven"]);
+  });
+
+  it("is built with that number, rounded to what is stored", async () => {
+    const path = file("built.lips", spec.replace("|> Scale(1 + alpha)", "|> MeanPool |> Linear(3)"));
+    const out = join(folder, "built");
+    const options = { file: path, out, target: "pytorch", model: null, set: {}, batch: null, seed: null } as const;
+    expect(await quiet(() => runBuild(options))).toBe(0);
+    const { model } = loadModel(nodeHost, path, null, {});
+    const source = readFileSync(join(out, "model.py"), "utf8");
+    expect(model?.solve?.value).toBe("1");
+    const tight = file("tight.lips", readFileSync(path, "utf8").replace("<= 2", "<= 0.777"));
+    expect(await quiet(() => runBuild({ ...options, file: tight, out: join(folder, "tight") }))).toBe(0);
+    const other = readFileSync(join(folder, "tight", "model.py"), "utf8");
+    const { value } = loadModel(nodeHost, tight, null, {}).model?.solve ?? {};
+    expect(Number(value)).toBeGreaterThan(0);
+    expect(Number(value)).toBeLessThan(1);
+    const numbers = (text: string): number[] => [...text.matchAll(/\d+\.\d+(?:e-?\d+)?/g)].map(([n]) => Math.fround(Number(n)));
+    // α is stored rounded towards zero.
+    const stored = [Math.fround(Number(value)), Math.fround(Number(value) - 2 ** -25)];
+    expect(numbers(other).some((x) => stored.includes(x))).toBe(true);
+    expect(numbers(source).some((x) => stored.includes(x))).toBe(false);
   });
 
   it("follows what --set changes", () => {
