@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Analysis } from "../../src/gain/analyze.ts";
 import { verdictOf } from "../../src/gain/claims.ts";
 import { entry } from "../../src/gain/gain.ts";
+import type { PairGains } from "../../src/gain/pairs.ts";
 import { gramIteration, spectralNormUpper } from "../../src/gain/spectral.ts";
 import { unknown, weightFacts } from "../../src/gain/weights.ts";
 import { Builder } from "../../src/graph/builder.ts";
@@ -14,6 +15,7 @@ import { initialWeight } from "../../src/graph/initialise.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import { layers } from "../../src/layers/registry.ts";
 import type { Constraint, Init, Shape, Weight } from "../../src/model/model.ts";
+import { certify, holdsAt } from "../../src/runtime/certified/radius.ts";
 import { elaborate, modelOf } from "../elaborate/host.ts";
 import { factsOfEntries, normal, seeded } from "../rig/matrix.ts";
 import { place } from "../rig/place.ts";
@@ -113,6 +115,40 @@ describe("known defects of other tools", () => {
       expect(verdict.status).toBe("refused");
       expect(verdict.upper).toBe(Infinity);
     }
+  });
+
+  it("equal logits certified, and NaN called robust", () => {
+    const gains = (gain: number): PairGains => ({
+      phase: "checkpoint",
+      norm: "l2",
+      classes: 3,
+      between: (a, b) => (a === b ? 0 : gain),
+      head: "norms",
+    });
+    // Nothing is between two equal logits, however small the gain; the same holds within the error of the logits.
+    for (const gain of [0, 1e-300, 1, Infinity]) {
+      expect(certify([2, 2, 1], gains(gain), 0)).toMatchObject({ predicted: 0, radius: 0 });
+      expect(certify([2, 1.75, 1], gains(gain), 0.125).radius).toBe(0);
+    }
+    for (const [logits, gain, error] of [
+      [[NaN, 1, 0], 1, 0],
+      [[2, NaN, 0], 1, 0],
+      [[2, 1, 0], NaN, 0],
+      [[2, 1, 0], 1, NaN],
+      [[Infinity, 1, 0], 1, 0],
+      [[2, 1, 0], -1, 0],
+      [[2, 1, 0], 1, -1],
+    ] as const) {
+      const certified = certify(logits, gains(gain), error);
+      expect(certified.radius).toBe(0);
+      expect(holdsAt(certified, 0)).toBe(false);
+    }
+    // A margin of 1 and a gain of 2: below ½, and not at it.
+    const { radius } = certify([2, 1, 0], gains(2), 0);
+    expect(radius).toBeLessThan(0.5);
+    expect(radius).toBeGreaterThan(0.5 - 1e-12);
+    expect(holdsAt({ radius }, 0.5)).toBe(false);
+    expect(holdsAt({ radius: NaN }, 0.1)).toBe(false);
   });
 
   it("an unknown layer counted as 1", () => {
