@@ -14,6 +14,7 @@ import { writeSafetensors } from "../../src/runtime/safetensors.ts";
 import { reducedModel, reducedSpecs } from "../helpers/reduced.ts";
 import { emptySubject, sealed } from "./certificates.ts";
 import { generator } from "./mutations.ts";
+import { schemaErrors } from "./schema.ts";
 
 interface Given {
   readonly certificate: Certificate;
@@ -89,6 +90,7 @@ describe("certificates of given weights", () => {
   it.each(specs)("%s: the bytes bear it out, with the bound of the analysis", (name, spec) => {
     const found = given(reducedModel(spec as (typeof reducedSpecs)[number]));
     check(found.certificate, found.bytes);
+    expect(schemaErrors(JSON.parse(JSON.stringify(found.certificate)))).toEqual([]);
     if (!constrained.has(name)) expect(looseness(found)).toBeLessThan(1 + 1e-5);
   });
 

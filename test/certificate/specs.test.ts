@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { verify } from "../../src/certificate/verify/verify.ts";
+import { schemaErrors } from "./schema.ts";
 import { analysesOf, certificateOf, modelOf } from "./certificates.ts";
 
 /** The larger members of a family take the same rules. */
@@ -14,7 +15,9 @@ describe("certificates of the specs", () => {
     const model = modelOf(`specs/${spec}.lips`);
     const analyses = analysesOf(model);
     const certificate = certificateOf(model, analyses);
-    verify(JSON.stringify(certificate));
+    const json = JSON.stringify(certificate);
+    verify(json);
+    expect(schemaErrors(JSON.parse(json))).toEqual([]);
     // The checker's rules are as tight as the analysis: nothing had to be loosened.
     certificate.proofs.forEach(({ ranges, derivations }, i) => {
       const analysis = analyses[i];

@@ -1,6 +1,7 @@
 /** What the checker prints: a verdict first, then what is certified, by which hashes, and what it had to believe. */
 import { describe, type Certificate, type Proof } from "./document.ts";
 import type { Refusal } from "./refusal.ts";
+import type { Domain } from "./rules/ranges.ts";
 
 export interface Checked {
   readonly certificate: Certificate;
@@ -61,10 +62,17 @@ function proofRows({ model }: Certificate, proof: Proof): [string, string][] {
       const l2 = steps.find(({ value }) => value === output.value)?.gain[0];
       const [from, to] = [`‖Δ${input.name}‖₂`, `‖Δ${output.name}‖₂`];
       if (l2 === undefined) return [phase, `${to}: nothing is stated against ${input.name}`];
-      return [phase, l2 === null ? `${to} / ${from}: not proven` : `${to} ≤ ${short(l2)} · ${from}`];
+      if (l2 === null) return [phase, `${to} / ${from}: not proven`];
+      return [phase, `${to} ≤ ${short(l2)} · ${from}${inDomain(input.domain)}`];
     });
   });
   return [...claims, ...bounds];
+}
+
+/** The bound is about inputs of this domain, and perturbations that stay in it. */
+function inDomain(domain: Domain): string {
+  if (domain.kind === "box") return `  in [${domain.low}, ${domain.high}]`;
+  return domain.kind === "ball" ? `  in ball(${domain.radius}, ${domain.norm})` : "";
 }
 
 /** What these checks rest on besides the rules (docs/certificate.md lists it with reasons). */
