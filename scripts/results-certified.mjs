@@ -65,7 +65,7 @@ function train(row, seed, run) {
   const data = row.spec.includes("recall") ? recallData() : resolve(args.data);
   const fresh = [specOf(row), ...options(row), "--data", data, "--seed", String(seed), "--out", run];
   const resumed = ["--resume", run];
-  lipsc(["train", ...(existsSync(join(run, "checkpoint.safetensors")) ? resumed : fresh)], "inherit");
+  lipsc(["train", ...(existsSync(join(run, "checkpoint.safetensors")) ? resumed : fresh)], process.stderr.fd);
 }
 
 /** The run of a row; for a changed model its weights without the note of which model they were trained in. */
@@ -90,7 +90,7 @@ function withoutOrigin(bytes) {
 
 function recallData() {
   const folder = join(out, "recall-data");
-  if (!existsSync(join(folder, "test_y.npy"))) run(["scripts/recall-data.mjs", folder], "inherit");
+  if (!existsSync(join(folder, "test_y.npy"))) run(["scripts/recall-data.mjs", folder], process.stderr.fd);
   return folder;
 }
 
