@@ -5,7 +5,7 @@ import { analysesOf, certificateOf, modelOf } from "./certificates.ts";
 
 /** The larger members of a family take the same rules. */
 const specs =
-  `anie certified-mlp contracting deep-ssm fast lbdn-digits lipsformer-fashion lipsformer-swin-tiny lipshift
+  `anie certified-fashion certified-mlp certified-recall contracting deep-ssm fast lbdn-digits lipsformer-fashion lipsformer-swin-tiny lipshift
   lrformer quick-start specformer swin-tiny two-lipschitz vit-fashion lipsformer-cswin-tiny`.split(/\s+/);
 
 const bound = (x: number): number | null => (Number.isFinite(x) ? x : null);
