@@ -1,8 +1,11 @@
 /** Formulas: worth the certified number, a valid bound for other values too, and fit to be printed. */
+import { Ajv } from "ajv";
 import fc from "fast-check";
+import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { collect } from "../../src/cli/report/collect.ts";
 import { formulasData, formulasLatex, formulasText } from "../../src/cli/report/formula.ts";
+import { checkDocument } from "../../src/cli/report/json.ts";
 import { painter } from "../../src/cli/report/table.ts";
 import { Analysis } from "../../src/gain/analyze.ts";
 import { norms } from "../../src/gain/gain.ts";
@@ -177,6 +180,20 @@ describe("evaluation fails closed", () => {
 
 describe("what is printed", () => {
   const paint = painter(false);
+  const schema = JSON.parse(readFileSync("src/cli/report/check.schema.json", "utf8")) as object;
+  const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
+
+  it("is in JSON, too, as its schema says: text, LaTeX, and paths of all rounds", () => {
+    const reports = modelsOf("specs/quick-start.lips").map((model) => collect(model));
+    const document: unknown = JSON.parse(JSON.stringify(checkDocument(reports, [], new Map(), formulasData)));
+    expect(validate(document) ? [] : validate.errors).toEqual([]);
+    const [formula] = formulasData(reports[0]) as { layers: { paths: string[]; updates: { text: string }[] }[]; symbols: { paths: string[] }[] }[];
+    const attention = formula.layers.find(({ updates }) => updates[0].text.includes("ν"));
+    expect(attention?.paths.length).toBe(3);
+    expect(attention?.updates[0].text).toBe("A + 7·√3·T·α₃·ν·σ(W₅)·σ(W₆)·√(τ²/ε₁ + 1/ε₂)");
+    expect(formula.symbols.every(({ paths }) => paths.length === 1 || paths.length === 3)).toBe(true);
+  });
+
   test.each(specs)("%s: balanced LaTeX, no name without a meaning, no NaN", (name) => {
     for (const model of modelsOf(`specs/${name}.lips`)) {
       const report = collect(model);
