@@ -53,6 +53,11 @@ export function checkGraph(model: ModelDocument): CheckedGraph {
     if (new Set(named.map(({ name }) => name)).size < named.length)
       throw new Refusal("model", "two inputs or two outputs have one name");
   }
+  // Counts of entries are float64, exact up to 2⁵³.
+  const large = [...values, ...weights.map(({ shape }) => shape)].find(
+    (shape) => !Number.isSafeInteger(shape.reduce((n, size) => n * size, 1)),
+  );
+  if (large) throw new Refusal("model", `the shape ${show(large)} has too many entries`);
   weights.forEach((weight) => checkWeight(weight));
   for (const node of nodes) {
     visit(node, null);

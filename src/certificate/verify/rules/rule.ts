@@ -89,10 +89,11 @@ const isRecord = (x: Json): x is { readonly [key: string]: Json } =>
 const hasKeys = (x: { readonly [key: string]: Json }, keys: readonly string[]): boolean =>
   Object.keys(x).length === keys.length && keys.every((key) => Object.hasOwn(x, key));
 
+/** A whole number, small enough that products of two stay exact. */
 export const int =
   (least: number): Check =>
   (x) =>
-    typeof x === "number" && Number.isSafeInteger(x) && x >= least;
+    typeof x === "number" && Number.isSafeInteger(x) && x >= least && x < 2 ** 26;
 export const number =
   (fits: (x: number) => boolean = () => true): Check =>
   (x) =>
