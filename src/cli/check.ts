@@ -22,6 +22,8 @@ export interface CheckOptions {
   readonly color: boolean;
   /** Where the certificate goes; left out: none is written. */
   readonly certificate?: string;
+  /** Which model the certificate is of, where there are several. */
+  readonly model?: string;
 }
 
 export interface Checked {
@@ -74,7 +76,7 @@ export async function runCheck(files: readonly string[], options: CheckOptions):
 async function certificate(
   { reports, sources, withoutModels }: Checked,
   path: string,
-  { set, format, color }: CheckOptions,
+  { set, format, color, model: name }: CheckOptions,
 ): Promise<boolean> {
   const fail = (problem: Diagnostic): false => {
     printDiagnostics([problem], sources, color && wantsColor(process.stderr));
@@ -82,14 +84,17 @@ async function certificate(
   };
   // Errors in the spec were told.
   if (reports.length === 0 && withoutModels.length === 0) return false;
-  if (reports.length !== 1) {
-    const problem = `a certificate is of one model, here ${reports.length === 0 ? "is none" : `are ${reports.length}`}`;
+  const wanted = reports.filter(({ model }) => name === undefined || model.name === name);
+  if (wanted.length !== 1) {
+    const names = reports.map(({ model }) => model.name).join(", ");
+    const found = wanted.length === 0 ? "is none" : `are ${wanted.length}`;
+    const problem = `a certificate is of one model, here ${found}${names === "" ? "" : `; --model names one of ${names}`}`;
     return fail(diagnostic("run-option", null, { option: "--certificate", problem }));
   }
   const { writeCertificateFile } = await import("./certificate.ts");
   const { weightFacts } = await import("../gain/weights.ts");
   const { sha256 } = await import("../certificate/verify/canonical.ts");
-  const [{ model, analysisOf }] = reports;
+  const [{ model, analysisOf }] = wanted;
   const phases = (["init", "always"] as const).map((phase) => ({
     analysis: analysisOf(phase),
     facts: weightFacts,

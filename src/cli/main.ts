@@ -71,6 +71,7 @@ program
   )
   .addOption(set())
   .option("--certificate <file>", "writes what is proven as a certificate, for `verify`")
+  .option("--model <name>", "the model that the certificate is of, where there are several")
   .option("--no-color", "plain text")
   .action(
     async (
@@ -83,6 +84,7 @@ program
         set: Record<string, string>;
         color: boolean;
         certificate?: string;
+        model?: string;
       },
     ) => {
       const { runCheck, refuseOptions } = await import("./check.ts");

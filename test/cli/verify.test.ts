@@ -72,6 +72,18 @@ describe("lipsc verify", () => {
     expect(layer.stderr).toContain("there is no rule for the layer R2DN");
     const two = await lipsc("check", spec, "specs/quick-start.lips", "--certificate", path);
     expect(two.code).toBe(1);
-    expect(two.stderr).toContain("a certificate is of one model, here are 2");
+    expect(two.stderr).toContain(
+      "a certificate is of one model, here are 2; --model names one of CertifiedMlp, QuickStart",
+    );
+    const one = await lipsc(
+      "check",
+      "specs/certified-recall.lips",
+      "--certificate",
+      path,
+      "--model",
+      "RecallMlp",
+    );
+    expect(one.stdout).toContain(`certificate  ${path}`);
+    expect((await lipsc("verify", path)).stdout).toMatch(/^✓ RecallMlp/);
   });
 });
