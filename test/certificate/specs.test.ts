@@ -7,8 +7,9 @@ import { analysesOf, certificateOf, modelOf } from "./certificates.ts";
 
 /** The larger members of a family take the same rules. */
 const specs =
-  `anie certified-fashion certified-fashion-mlp certified-mlp certified-recall contracting deep-ssm fast lbdn-digits lipsformer-fashion lipsformer-swin-tiny lipshift
-  lrformer quick-start specformer swin-tiny two-lipschitz vit-fashion`.split(/\s+/);
+  `anie certified-fashion certified-fashion-mlp certified-mlp certified-recall contracting deep-ssm fast
+  lbdn-digits lipsformer-fashion lipsformer-swin-tiny lipshift lrformer quick-start specformer swin-tiny two-lipschitz
+  vit-fashion`.split(/\s+/);
 
 const bound = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
