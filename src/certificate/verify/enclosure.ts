@@ -141,7 +141,11 @@ const add = (a: Enclosure, b: Enclosure): Enclosure => ({
 });
 const exactly = (x: End): Enclosure => ({ lo: x, hi: x });
 
+const isNothing = ({ lo, hi }: Enclosure): boolean => lo === -Infinity && hi === Infinity;
+
+/** 0·∞ is 0 for a bound that isn't known, but not for what may be no number at all, such as a quotient by 0. */
 function mul(a: Enclosure, b: Enclosure): Enclosure {
+  if (isNothing(a) || isNothing(b)) return nothing;
   if (signOf(a.lo) >= 0 && signOf(b.lo) >= 0)
     return { lo: mulEnd(a.lo, b.lo, false), hi: mulEnd(a.hi, b.hi, true) };
   const corners = [a.lo, a.hi].flatMap((x) => [b.lo, b.hi].map((y) => [x, y] as const));
