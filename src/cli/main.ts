@@ -53,7 +53,7 @@ program
   )
   .option(
     "--explain-bound",
-    "shows where the bound comes from, layer by layer, and cosine attention beside the paper's theorem",
+    "shows where the bound comes from, layer by layer, and each symbol at half and twice its value; cosine attention beside the paper's theorem",
   )
   .addOption(
     new Option(
@@ -63,11 +63,13 @@ program
       .choices(["text", "latex"])
       .preset("text"),
   )
-  .option(
-    "--at <symbol=value>",
-    "the bounds with another value of alpha, tau, nu, eps, gamma or sigma, or of those whose path fits: --at tau=5 --at 'sigma:head.**=2'",
-    setting,
-    [] as readonly string[],
+  .addOption(
+    new Option(
+      "--at <symbol=value>",
+      "the bounds with another value of alpha, tau, nu, eps, gamma or sigma, or of those whose path fits: --at tau=5 --at 'sigma:head.**=2'",
+    )
+      .argParser(setting)
+      .default([], "nothing"),
   )
   .addOption(set())
   .option("--certificate <file>", "writes what is proven as a certificate, for `verify`")
