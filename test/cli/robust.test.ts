@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { checkFiles, type Checked } from "../../src/cli/check.ts";
 import { nodeHost } from "../../src/cli/host-node.ts";
 import { explainBound } from "../../src/cli/report/explain.ts";
+import { formulasLatex, formulasText } from "../../src/cli/report/formula.ts";
 import { checkDocument } from "../../src/cli/report/json.ts";
 import { painter } from "../../src/cli/report/table.ts";
 import { textReport } from "../../src/cli/report/text.ts";
@@ -41,6 +42,7 @@ function survive({ name, text }: Source): Checked {
   const shown = [
     ...reports.map((report) => textReport(report, sources, paint)),
     ...reports.map((report) => explainBound(report, sources, paint)),
+    ...reports.filter(({ model }) => model.nodes.length <= smallModel).map((report) => formulasText(report, sources, paint) + formulasLatex(report)),
     renderTerminal(diagnostics, sourceOf),
     renderGithub(diagnostics, sourceOf),
     JSON.stringify(renderSarif(diagnostics, sourceOf, "0")),
