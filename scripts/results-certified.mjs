@@ -2,10 +2,11 @@
 // audits it, and prints the tables.
 //
 //   npm run results:certified -- --data FASHION_MNIST_FOLDER [--out runs/certified] [--seeds 0,1,2] [--only ROW,ROW]
-//                                [--table]
+//                                [--threads N] [--table]
 //
 // What is there already isn't done again, and a training that was stopped goes on: start it as often as you like.
-// --table only prints what is there. --data: a folder with the IDX files of the whole Fashion-MNIST.
+// Two processes with different --seeds and --threads 1 use two cores best. --table only prints what is there. --data: a
+// folder with the IDX files of the whole Fashion-MNIST.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -15,16 +16,28 @@ import { parseArgs } from "node:util";
 const project = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const epsilons = [0.1, 0.25, 0.5, 1];
 
-/** A row: what is trained, or (`of`) the trained weights of another row in a changed model. */
+/** A row: what is trained, or (`of`) the trained weights of another row in a changed model, on `samples` test samples. */
 const rows = [
   { name: "linear", title: "one linear map", spec: "certified-fashion-mlp", set: ["widths=[]"] },
   { name: "mlp", title: "perceptron", spec: "certified-fashion-mlp", set: [] },
   { name: "attention", title: "transformer with attention", spec: "certified-fashion", set: [] },
-  { name: "attention-off", title: "… its attention off after training", of: "attention", set: ["share=0"] },
+  {
+    name: "attention-off",
+    title: "… its attention off after training",
+    of: "attention",
+    set: ["share=0"],
+    samples: 2000,
+  },
   { name: "body", title: "… trained without attention", spec: "certified-fashion", set: ["attention=false"] },
   { name: "recall-mlp", title: "recall: perceptron", spec: "certified-recall", model: "RecallMlp", set: [] },
   { name: "recall", title: "recall: attention", spec: "certified-recall", model: "CertifiedRecall", set: [] },
-  { name: "recall-off", title: "… its attention off after training", of: "recall", set: ["share=0"] },
+  {
+    name: "recall-off",
+    title: "… its attention off after training",
+    of: "recall",
+    set: ["share=0"],
+    samples: 2000,
+  },
 ];
 
 const { values: args } = parseArgs({
@@ -33,6 +46,7 @@ const { values: args } = parseArgs({
     out: { type: "string", default: "runs/certified" },
     seeds: { type: "string", default: "0,1,2" },
     only: { type: "string" },
+    threads: { type: "string" },
     table: { type: "boolean", default: false },
   },
 });
@@ -53,7 +67,8 @@ function make(row, seed) {
   const evaluated = `${run}.eval.json`;
   if (!existsSync(evaluated)) {
     const search = ["--certify", "--eps", epsilons.join(","), "--attack", "steps=20,restarts=1"];
-    save(evaluated, ["eval", ...weightsOf(row, seed), ...search, "--format", "json"]);
+    const some = row.samples ? ["--samples", String(row.samples)] : [];
+    save(evaluated, ["eval", ...weightsOf(row, seed), ...search, ...some, "--format", "json"]);
   }
   const audited = `${run}.audit.json`;
   if (!row.of && seed === seeds[0] && !existsSync(audited))
@@ -99,7 +114,7 @@ function save(file, command) {
 }
 
 function lipsc(command, stdout) {
-  return run(["bin/lipsc.mjs", ...command], stdout);
+  return run(["bin/lipsc.mjs", ...command, ...(args.threads ? ["--threads", args.threads] : [])], stdout);
 }
 
 function run(command, stdout) {
@@ -124,7 +139,8 @@ function print() {
         .map((of) => mean(found.map(({ rows: r }) => of(r[i]))))
         .join(" / "),
     );
-    lines.push([`${row.title} (${found.length} seeds)`, mean(found.map((f) => f.clean)), ...cells]);
+    const on = row.samples ? `, ${found[0].data.samples} samples` : "";
+    lines.push([`${row.title} (${found.length} seeds${on})`, mean(found.map((f) => f.clean)), ...cells]);
   }
   console.log("certified / attacked accuracy in %, mean ± standard deviation over seeds\n");
   console.log(lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n"));
