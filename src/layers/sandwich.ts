@@ -9,10 +9,11 @@ import { mapped, reason } from "./pointwise.ts";
 const largestLog = 20;
 
 /**
- * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): √2·AᵀΨρ(√2·Ψ⁻¹Bx + b), [A B] a matrix of norm at most 1,
- * A q×q and B q×p, and Ψ = diag(e^psi), psi cut at ±20. Weights: `weight` (q, q + p), the free matrix that `orthogonal` makes [A B] from
- * (the paper takes the Cayley transform, which needs a linear system solved; a polar factor needs products only); `psi`
- * and `bias`. `gains.md`, "1-Lipschitz by construction".
+ * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): 2·AᵀΨρ(Ψ⁻¹Bx + b), [A B] a matrix of norm at most 1,
+ * A q×q and B q×p, and Ψ = diag(e^psi), psi cut at ±20. The paper's Ψ is √2 times this one: 2 is a float, √2 isn't, and
+ * a rounded √2 on both sides could exceed the gain. Weights: `weight` (q, q + p), the free matrix that `orthogonal` makes
+ * [A B] from (the paper takes the Cayley transform, which needs a linear system solved; a polar factor needs products
+ * only); `psi` and `bias`. `gains.md`, "1-Lipschitz by construction".
  *
  * Gain: l2 and token ‖[A B]‖₂² ≤ 1, if ρ is scalar, non-decreasing, with slopes in [0, 1]. Proof: between two inputs ρ acts as a
  * diagonal D with entries in [0, 1]; diagonal matrices commute, so Ψ cancels and the change of the output is 2AᵀDBδ.
@@ -68,9 +69,9 @@ export const sandwich = defineLayer({
     const psi = b.exp(b.minimum(b.maximum(weight("psi"), -largestLog), largestLog));
     const leading = x.shape.slice(0, -1);
     const flat = b.reshape(x, [leading.reduce((n, m) => n * m, 1), x.shape[x.shape.length - 1]]);
-    const driven = b.mul(b.matmul(flat, second, false, true), b.div(Math.SQRT2, psi));
+    const driven = b.mul(b.matmul(flat, second, false, true), b.div(1, psi));
     const inner = step([b.reshape(b.add(driven, weight("bias")), [...leading, q])]);
-    const scaled = b.reshape(b.mul(inner, b.mul(psi, Math.SQRT2)), [flat.shape[0], q]);
+    const scaled = b.reshape(b.mul(inner, b.mul(psi, 2)), [flat.shape[0], q]);
     return [b.reshape(b.matmul(scaled, first), [...leading, q])];
   },
 });

@@ -42,7 +42,9 @@ function survive({ name, text }: Source): Checked {
   const shown = [
     ...reports.map((report) => textReport(report, sources, paint)),
     ...reports.map((report) => explainBound(report, sources, paint)),
-    ...reports.filter(({ model }) => model.nodes.length <= smallModel).map((report) => formulasText(report, sources, paint) + formulasLatex(report)),
+    ...reports
+      .filter(({ model }) => model.nodes.length <= smallModel)
+      .map((report) => formulasText(report, sources, paint) + formulasLatex(report)),
     renderTerminal(diagnostics, sourceOf),
     renderGithub(diagnostics, sourceOf),
     JSON.stringify(renderSarif(diagnostics, sourceOf, "0")),

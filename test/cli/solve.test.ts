@@ -94,7 +94,15 @@ describe("a model with a solved number", () => {
   it("is built with that number, rounded to what is stored", async () => {
     const path = file("built.lips", spec.replace("|> Scale(1 + alpha)", "|> MeanPool |> Linear(3)"));
     const out = join(folder, "built");
-    const options = { file: path, out, target: "pytorch", model: null, set: {}, batch: null, seed: null } as const;
+    const options = {
+      file: path,
+      out,
+      target: "pytorch",
+      model: null,
+      set: {},
+      batch: null,
+      seed: null,
+    } as const;
     expect(await quiet(() => runBuild(options))).toBe(0);
     const { model } = loadModel(nodeHost, path, null, {});
     const source = readFileSync(join(out, "model.py"), "utf8");
@@ -105,7 +113,8 @@ describe("a model with a solved number", () => {
     const { value } = loadModel(nodeHost, tight, null, {}).model?.solve ?? {};
     expect(Number(value)).toBeGreaterThan(0);
     expect(Number(value)).toBeLessThan(1);
-    const numbers = (text: string): number[] => [...text.matchAll(/\d+\.\d+(?:e-?\d+)?/g)].map(([n]) => Math.fround(Number(n)));
+    const numbers = (text: string): number[] =>
+      [...text.matchAll(/\d+\.\d+(?:e-?\d+)?/g)].map(([n]) => Math.fround(Number(n)));
     // α is stored rounded towards zero.
     const stored = [Math.fround(Number(value)), Math.fround(Number(value) - 2 ** -25)];
     expect(numbers(other).some((x) => stored.includes(x))).toBe(true);

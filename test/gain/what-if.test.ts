@@ -59,24 +59,38 @@ describe("what if", () => {
     ["ε of the score", named("ε", "score"), (t) => ({ eps: `${0.5 * t}` })],
     ["ε of the values", named("ε", "values"), (t) => ({ epsOfValues: `${0.125 * t}` })],
     ["all σ", named("σ"), (t) => ({ sigma: `${t}` })],
-    ["a fixed scale", named("c").filter(({ place }) => place.kind === "config"), (t) => ({ by: `${0.625 * t}` })],
-    ["a learned scale by its range", named("c").filter(({ place }) => place.kind === "weight"), (t) => ({ gamma: `${0.75 * t}` })],
+    [
+      "a fixed scale",
+      named("c").filter(({ place }) => place.kind === "config"),
+      (t) => ({ by: `${0.625 * t}` }),
+    ],
+    [
+      "a learned scale by its range",
+      named("c").filter(({ place }) => place.kind === "weight"),
+      (t) => ({ gamma: `${0.75 * t}` }),
+    ],
     ["the α of a convex residual by its range", named("α").slice(1), (t) => ({ share: `${0.25 * t}` })],
   ];
-  it.each(cases)("%s at half and twice gives the bounds of the spec with that number", (_, symbols, numbers) => {
-    expect(symbols.length).toBeGreaterThan(0);
-    const phases: readonly Phase[] = ["always"];
-    for (const phase of phases) {
-      const whatIf = new WhatIf(new Analysis(base, phase));
-      const plain = boundsOf(new Analysis(base, phase));
-      expect(boundsOf(whatIf.times(symbols, 1))).toEqual(plain);
-      for (const factor of [0.5, 2]) {
-        const [found, written] = [boundsOf(whatIf.times(symbols, factor)), boundsOf(new Analysis(modelOf(numbers(factor)), phase))];
-        found.forEach((bound, i) => expect(bound / written[i]).toBeCloseTo(1, 12));
-        expect(found).not.toEqual(plain);
+  it.each(cases)(
+    "%s at half and twice gives the bounds of the spec with that number",
+    (_, symbols, numbers) => {
+      expect(symbols.length).toBeGreaterThan(0);
+      const phases: readonly Phase[] = ["always"];
+      for (const phase of phases) {
+        const whatIf = new WhatIf(new Analysis(base, phase));
+        const plain = boundsOf(new Analysis(base, phase));
+        expect(boundsOf(whatIf.times(symbols, 1))).toEqual(plain);
+        for (const factor of [0.5, 2]) {
+          const [found, written] = [
+            boundsOf(whatIf.times(symbols, factor)),
+            boundsOf(new Analysis(modelOf(numbers(factor)), phase)),
+          ];
+          found.forEach((bound, i) => expect(bound / written[i]).toBeCloseTo(1, 12));
+          expect(found).not.toEqual(plain);
+        }
       }
-    }
-  });
+    },
+  );
 
   it("at a checkpoint: the bound of the weights times that factor, products of weights included", () => {
     const text = `lips 1
@@ -93,10 +107,20 @@ model M {
       if (weight.role === "bias") continue;
       for (const factor of [0.5, 2]) {
         const symbol: Symbol = { letter: "σ", of: "", place: { kind: "weight", weight: id } };
-        const scaled = new Map([...tensors].map(([path, data]) => [path, path === weight.path ? data.map((x) => x * factor) : data]));
-        const [found, measured] = [boundsOf(whatIf.times([symbol], factor)), boundsOf(new Analysis(model, "checkpoint", measure(scaled)))];
+        const scaled = new Map(
+          [...tensors].map(([path, data]) => [
+            path,
+            path === weight.path ? data.map((x) => x * factor) : data,
+          ]),
+        );
+        const [found, measured] = [
+          boundsOf(whatIf.times([symbol], factor)),
+          boundsOf(new Analysis(model, "checkpoint", measure(scaled))),
+        ];
         // Each norm is proven to about 1e-6 of the truth, by itself.
-        found.forEach((bound, i) => expect(Math.abs(bound / measured[i] - 1), `${weight.path} ×${factor}`).toBeLessThan(1e-5));
+        found.forEach((bound, i) =>
+          expect(Math.abs(bound / measured[i] - 1), `${weight.path} ×${factor}`).toBeLessThan(1e-5),
+        );
       }
     }
   });

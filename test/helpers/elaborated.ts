@@ -32,7 +32,12 @@ export function modelsOf(
   return models.map((model) => (isUnsolved(model) ? solvedModel(path, set, extra, model) : model));
 }
 
-function solvedModel(path: string, set: Readonly<Record<string, string>>, extra: Readonly<Record<string, string>>, model: Model): Model {
+function solvedModel(
+  path: string,
+  set: Readonly<Record<string, string>>,
+  extra: Readonly<Record<string, string>>,
+  model: Model,
+): Model {
   const outcome = solveModel(testHost(extra), path, set, model);
   if (outcome.kind !== "found") throw new Error(`${model.name}: ${outcome.kind}`);
   return outcome.model;

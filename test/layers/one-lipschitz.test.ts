@@ -136,10 +136,9 @@ describe("Sandwich", () => {
             0,
             0,
           );
-          return Math.exp(psi[i]) * Math.tanh(Math.SQRT2 * Math.exp(-psi[i]) * driven + bias[i]);
+          return Math.exp(psi[i]) * Math.tanh(Math.exp(-psi[i]) * driven + bias[i]);
         });
-        for (let k = 0; k < width; k++)
-          y.push(Math.SQRT2 * inner.reduce((sum, z, i) => sum + at(i, k) * z, 0));
+        for (let k = 0; k < width; k++) y.push(2 * inner.reduce((sum, z, i) => sum + at(i, k) * z, 0));
       }
       return [y];
     });

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compare, exactText, fromNumber, parseRational, readExact, toNumber, type Rational } from "../../src/elaborate/rational.ts";
+import {
+  compare,
+  exactText,
+  fromNumber,
+  parseRational,
+  readExact,
+  toNumber,
+  type Rational,
+} from "../../src/elaborate/rational.ts";
 import { digitsAbove, digitsBelow, nextDigits } from "../../src/solve/digits.ts";
 import { search, type Found } from "../../src/solve/search.ts";
 
@@ -30,7 +38,11 @@ describe("numbers of three digits", () => {
         expect(compare(below, exact)).toBeLessThanOrEqual(0);
         expect(compare(above, exact)).toBeGreaterThanOrEqual(0);
         for (const y of [below, above]) {
-          expect(exactText(y).replace(/e.*|[-.]|^0\.0*/g, "").replace(/^0+|0+$/g, "").length).toBeLessThanOrEqual(3);
+          expect(
+            exactText(y)
+              .replace(/e.*|[-.]|^0\.0*/g, "")
+              .replace(/^0+|0+$/g, "").length,
+          ).toBeLessThanOrEqual(3);
           expect(Math.abs(toNumber(y) - x)).toBeLessThanOrEqual(Math.abs(x) / 99);
         }
       }),
@@ -39,7 +51,13 @@ describe("numbers of three digits", () => {
 
   it("follow one another: 99.9, 100, 101; down from 100 to 99.9", () => {
     const walk = (text: string, up: boolean): string => exactText(nextDigits(of(text), up) as Rational);
-    expect([walk("99.9", true), walk("100", true), walk("100", false), walk("-100", true), walk("0.001", false)]).toEqual(["100", "101", "99.9", "-99.9", "0.000999"]);
+    expect([
+      walk("99.9", true),
+      walk("100", true),
+      walk("100", false),
+      walk("-100", true),
+      walk("0.001", false),
+    ]).toEqual(["100", "101", "99.9", "-99.9", "0.000999"]);
     fc.assert(
       fc.property(threeDigits, (x) => {
         const next = nextDigits(x, true) as Rational;
@@ -53,15 +71,20 @@ describe("numbers of three digits", () => {
 describe("the search", () => {
   it("finds the largest number of three digits where the bound grows, whatever its form", () => {
     fc.assert(
-      fc.property(threeDigits, fc.double({ min: 0, max: 0.0099, noNaN: true }), fc.constantFrom(0.25, 1, 3, 17), (answer, more, power) => {
-        // The border lies between the answer and the next number of three digits.
-        const border = toNumber(answer) * (1 + Math.min(more, 0.00099));
-        const found = solve(of("0"), of("1e10"), (x) => (x / border) ** power);
-        if (found.kind !== "found") throw new Error(found.kind);
-        expect(exactText(found.at.value)).toBe(exactText(answer));
-        expect(found.side).toBe("largest");
-        expect(found.beyond?.holds).toBe(false);
-      }),
+      fc.property(
+        threeDigits,
+        fc.double({ min: 0, max: 0.0099, noNaN: true }),
+        fc.constantFrom(0.25, 1, 3, 17),
+        (answer, more, power) => {
+          // The border lies between the answer and the next number of three digits.
+          const border = toNumber(answer) * (1 + Math.min(more, 0.00099));
+          const found = solve(of("0"), of("1e10"), (x) => (x / border) ** power);
+          if (found.kind !== "found") throw new Error(found.kind);
+          expect(exactText(found.at.value)).toBe(exactText(answer));
+          expect(found.side).toBe("largest");
+          expect(found.beyond?.holds).toBe(false);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -72,7 +95,11 @@ describe("the search", () => {
         const border = toNumber(answer) * (1 - 0.0005);
         const found = solve(of("1e-9"), of("1e10"), (x) => Math.sqrt(border / x));
         if (found.kind !== "found") throw new Error(found.kind);
-        expect([exactText(found.at.value), found.side, found.at.holds]).toEqual([exactText(answer), "smallest", true]);
+        expect([exactText(found.at.value), found.side, found.at.holds]).toEqual([
+          exactText(answer),
+          "smallest",
+          true,
+        ]);
       }),
       { numRuns: 200 },
     );
@@ -82,8 +109,15 @@ describe("the search", () => {
     const [low, high] = inside("1/8", "1/3");
     const largest = solve(low, high, (x) => x);
     const smallest = solve(low, high, (x) => 0.1 / x);
-    expect(largest.kind === "found" && [exactText(largest.at.value), largest.side, largest.beyond]).toEqual(["1/3", "largest", null]);
-    expect(smallest.kind === "found" && [exactText(smallest.at.value), smallest.side]).toEqual(["0.125", "smallest"]);
+    expect(largest.kind === "found" && [exactText(largest.at.value), largest.side, largest.beyond]).toEqual([
+      "1/3",
+      "largest",
+      null,
+    ]);
+    expect(smallest.kind === "found" && [exactText(smallest.at.value), smallest.side]).toEqual([
+      "0.125",
+      "smallest",
+    ]);
     expect(solve(low, high, () => 0.5).kind).toBe("idle");
   });
 
@@ -92,7 +126,8 @@ describe("the search", () => {
     fc.assert(
       fc.property(borders, fc.boolean(), (ends, first) => {
         const sorted = [...ends].sort((a, b) => a - b);
-        const bound = (x: number): number => ((sorted.filter((end) => end < x).length % 2 === 0) === first ? 0.5 : 2);
+        const bound = (x: number): number =>
+          (sorted.filter((end) => end < x).length % 2 === 0) === first ? 0.5 : 2;
         const found = solve(of("0"), of("1"), bound);
         if (found.kind !== "found") return;
         expect(bound(toNumber(found.at.value))).toBeLessThanOrEqual(1);
@@ -103,7 +138,9 @@ describe("the search", () => {
 
   it("sees a hole, and an island in the middle, and names where claims hold", () => {
     const holds = (found: Found<null>): string[] =>
-      found.kind === "not-one-sided" ? found.holds.map(({ from, to }) => `${exactText(from)} ${exactText(to)}`) : [found.kind];
+      found.kind === "not-one-sided"
+        ? found.holds.map(({ from, to }) => `${exactText(from)} ${exactText(to)}`)
+        : [found.kind];
     const [low, high] = inside("0", "1");
     expect(holds(solve(low, high, (x) => (x < 0.3 || x > 0.7 ? 0.9 : 2)))).toEqual(["0 0.299", "0.701 1"]);
     expect(holds(solve(low, high, (x) => 1 + 10 * (Math.abs(x - 0.5) - 0.2)))).toEqual(["0.3 0.7"]);
@@ -127,7 +164,10 @@ describe("the search", () => {
     const root = solve(of("0"), long, (x) => x / 2);
     expect(root.kind === "found" && exactText(root.at.value)).toBe("1.41");
     const negative = solve(of("-2"), of("-1/2"), (x) => -x);
-    expect(negative.kind === "found" && [exactText(negative.at.value), negative.side]).toEqual(["-1", "smallest"]);
+    expect(negative.kind === "found" && [exactText(negative.at.value), negative.side]).toEqual([
+      "-1",
+      "smallest",
+    ]);
     const nothing = solve(of("0"), of("1"), (x) => (x === 0 ? 1 : 1.1));
     expect(nothing.kind === "found" && exactText(nothing.at.value)).toBe("0");
     expect(parseRational("0.3")).toEqual(of("0.3"));

@@ -20,7 +20,19 @@ import { modelsOf } from "../helpers/elaborated.ts";
 type SpecPhase = Exclude<Phase, "checkpoint">;
 
 /** All kinds of layers; larger ones have the same and take seconds. */
-const specs = ["certified-mlp", "contracting", "deep-ssm", "fast", "lbdn-digits", "lipsformer-fashion", "lipsformer-swin-tiny", "lrformer", "quick-start", "two-lipschitz", "vit-fashion"];
+const specs = [
+  "certified-mlp",
+  "contracting",
+  "deep-ssm",
+  "fast",
+  "lbdn-digits",
+  "lipsformer-fashion",
+  "lipsformer-swin-tiny",
+  "lrformer",
+  "quick-start",
+  "two-lipschitz",
+  "vit-fashion",
+];
 
 const own = (symbol: Symbol): number => symbol.value;
 
@@ -46,7 +58,8 @@ describe("with the model's own values", () => {
         const proven = new Analysis(model, phase).from(source).gain(target).entries;
         const found = bound.gain(target).map((entry) => evaluate(entry, own, bound.conditions));
         found.forEach((value, i) => {
-          if (Number.isFinite(proven[i]) && proven[i] > 0) expect(Math.abs(value / proven[i] - 1)).toBeLessThan(1e-10);
+          if (Number.isFinite(proven[i]) && proven[i] > 0)
+            expect(Math.abs(value / proven[i] - 1)).toBeLessThan(1e-10);
           else expect(value).toBe(proven[i]);
         });
       }
@@ -102,20 +115,28 @@ function printedValue(stages: readonly Stage[], values: (symbol: Symbol) => numb
 describe("random models", () => {
   it("are worth the analysis's numbers, and printed lines say the same", () => {
     fc.assert(
-      fc.property(chains, fc.constantFrom<SpecPhase>("init", "always"), fc.constantFrom(...norms), fc.constantFrom(...norms), (layers, phase, from, to) => {
-        const model = chainModel(layers);
-        const [source, target] = [model.inputs[0].value, model.outputs[0].value];
-        const bound = boundOf(model, phase, source);
-        const at = 3 * norms.indexOf(from) + norms.indexOf(to);
-        const proven = new Analysis(model, phase).from(source).gain(target).entries[at];
-        if (!Number.isFinite(proven)) {
-          expect(evaluate(bound.gain(target)[at], own)).toBe(Infinity);
-          return;
-        }
-        expect(Math.abs(evaluate(bound.gain(target)[at], own, bound.conditions) / proven - 1)).toBeLessThan(1e-10);
-        const printed = printedValue(stagesOf(model, bound, source, target, from, to), own);
-        expect(Math.abs(printed / proven - 1)).toBeLessThan(1e-9);
-      }),
+      fc.property(
+        chains,
+        fc.constantFrom<SpecPhase>("init", "always"),
+        fc.constantFrom(...norms),
+        fc.constantFrom(...norms),
+        (layers, phase, from, to) => {
+          const model = chainModel(layers);
+          const [source, target] = [model.inputs[0].value, model.outputs[0].value];
+          const bound = boundOf(model, phase, source);
+          const at = 3 * norms.indexOf(from) + norms.indexOf(to);
+          const proven = new Analysis(model, phase).from(source).gain(target).entries[at];
+          if (!Number.isFinite(proven)) {
+            expect(evaluate(bound.gain(target)[at], own)).toBe(Infinity);
+            return;
+          }
+          expect(Math.abs(evaluate(bound.gain(target)[at], own, bound.conditions) / proven - 1)).toBeLessThan(
+            1e-10,
+          );
+          const printed = printedValue(stagesOf(model, bound, source, target, from, to), own);
+          expect(Math.abs(printed / proven - 1)).toBeLessThan(1e-9);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -161,14 +182,21 @@ describe("evaluation fails closed", () => {
   const x = a.symbol({ letter: "x", path: "x", value: 2 });
   it("a negative or NaN value of a symbol proves nothing", () => {
     const bound = a.add(a.num(1), x);
-    expect([evaluate(bound, () => 3), evaluate(bound, () => -1), evaluate(bound, () => NaN)]).toEqual([4, Infinity, Infinity]);
+    expect([evaluate(bound, () => 3), evaluate(bound, () => -1), evaluate(bound, () => NaN)]).toEqual([
+      4,
+      Infinity,
+      Infinity,
+    ]);
   });
   it("a quotient whose divisor may be 0 proves nothing; a condition that fails neither", () => {
     const rest = a.sub(a.num(3), x);
     expect(evaluate(a.div(a.num(1), rest), () => 3)).toBe(Infinity);
     expect(evaluate(a.div(a.num(1), rest), () => 2)).toBe(1);
     expect(a.surelyLess(x, a.num(3))).toBe(true);
-    expect([evaluate(x, () => 2.5, a.conditions), evaluate(x, () => 3, a.conditions)]).toEqual([2.5, Infinity]);
+    expect([evaluate(x, () => 2.5, a.conditions), evaluate(x, () => 3, a.conditions)]).toEqual([
+      2.5,
+      Infinity,
+    ]);
   });
   it("is rounded up, and exact where float64 is", () => {
     const tenth = a.mul(x, a.num(0.1));
@@ -187,7 +215,10 @@ describe("what is printed", () => {
     const reports = modelsOf("specs/quick-start.lips").map((model) => collect(model));
     const document: unknown = JSON.parse(JSON.stringify(checkDocument(reports, [], new Map(), formulasData)));
     expect(validate(document) ? [] : validate.errors).toEqual([]);
-    const [formula] = formulasData(reports[0]) as { layers: { paths: string[]; updates: { text: string }[] }[]; symbols: { paths: string[] }[] }[];
+    const [formula] = formulasData(reports[0]) as {
+      layers: { paths: string[]; updates: { text: string }[] }[];
+      symbols: { paths: string[] }[];
+    }[];
     const attention = formula.layers.find(({ updates }) => updates[0].text.includes("ν"));
     expect(attention?.paths.length).toBe(3);
     expect(attention?.updates[0].text).toBe("A + 7·√3·T·α₃·ν·σ(W₅)·σ(W₆)·√(τ²/ε₁ + 1/ε₂)");
@@ -212,7 +243,11 @@ describe("what is printed", () => {
       expect(/[^\x20-\x7e\n]/.exec(all)?.[0]).toBeUndefined();
       // No line breaks after the last line, nor none in between.
       for (const block of all.split("\\begin{align*}").slice(1)) {
-        const lines = block.split("\\end{align*}")[0].trim().split("\n").filter((line) => line.includes("&\\gets"));
+        const lines = block
+          .split("\\end{align*}")[0]
+          .trim()
+          .split("\n")
+          .filter((line) => line.includes("&\\gets"));
         expect(lines.map((line) => line.endsWith("\\\\"))).toEqual(lines.map((_, i) => i < lines.length - 1));
       }
       const text = formulasText(report, new Map(), paint);

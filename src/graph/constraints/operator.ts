@@ -14,6 +14,7 @@
  * A padded and strided convolution is R·C·E with E extending a map by zeros to the grid and R leaving positions out, both of
  * norm 1; dilation splits the grid into parts on each of which it is C. The matrix K is C seen from one patch by one output.
  */
+import { sqrtUp } from "../../gain/up.ts";
 import type { Builder, Tensor } from "../builder.ts";
 import { sizeOf } from "../primitives/arrays.ts";
 import type { Dims } from "../graph.ts";
@@ -26,7 +27,7 @@ export const operator: Parametrisation<{ kind: "operator"; bound: number }> = {
     const taps = sizeOf(shape.slice(2));
     return within(builder, w, bound, (small) =>
       builder.minimum(
-        builder.mul(spectralBound(builder, small), Math.sqrt(taps)),
+        builder.mul(spectralBound(builder, small), sqrtUp(taps)),
         byAutocorrelation(builder, builder.reshape(small, kernelOf(shape))),
       ),
     );

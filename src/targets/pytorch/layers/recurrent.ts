@@ -41,8 +41,8 @@ const sandwich: Helper = {
   name: "Sandwich",
   source: `
 class Sandwich(nn.Module):
-    """√2·AᵀΨ act(√2·Ψ⁻¹Bx + bias), [A B] = constraint(weight) of norm 1 or less: 1-Lipschitz for act with slopes in
-    [0, 1] (arXiv 2301.11526)."""
+    """2·AᵀΨ act(Ψ⁻¹Bx + bias), [A B] = constraint(weight) of norm 1 or less: 1-Lipschitz for act with slopes in [0, 1]
+    (arXiv 2301.11526, whose Ψ is √2 times this one)."""
 
     def __init__(self, channels: int, width: int, *, constraint):
         super().__init__()
@@ -54,8 +54,8 @@ class Sandwich(nn.Module):
     def forward(self, x: Tensor, act) -> Tensor:
         a, b = self.constraint(self.weight).tensor_split([self.psi.shape[0]], dim=1)
         psi = self.psi.clamp(-20.0, 20.0).exp()
-        inner = act(F.linear(x, b) * (math.sqrt(2.0) / psi) + self.bias)
-        return (inner * (math.sqrt(2.0) * psi)) @ a`.trim(),
+        inner = act(F.linear(x, b) / psi + self.bias)
+        return (inner * (2.0 * psi)) @ a`.trim(),
 };
 
 const stateSpace = (constrained: boolean): Helper => ({
