@@ -53,6 +53,15 @@ describe("norms that the checker proves from bytes", () => {
     );
   });
 
+  it("a matrix of zeros has norms 0, one whose squares underflow hasn't", () => {
+    const of = (x: number) => ({ rows: 3, columns: 3, entries: new Float64Array(9).fill(x) });
+    for (const norm of [rowSum, rowNorm, frobenius, rowDistance]) expect(norm(of(0))).toBe(0);
+    expect(spectralAtMost(of(0), 0)).toBe(true);
+    expect(rowNorm(of(1e-170))).toBeGreaterThan(Math.sqrt(3) * 1e-170);
+    expect(frobenius(of(1e-170))).toBeGreaterThan(3e-170);
+    expect(spectralAtMost(of(1e-170), 2e-170)).toBe(false);
+  });
+
   it("sums are at least the exact ones, and hardly more", () => {
     fc.assert(
       fc.property(

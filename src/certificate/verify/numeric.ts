@@ -19,10 +19,13 @@ export interface Dense {
   readonly entries: Float64Array | Float32Array;
 }
 
-/** ≥ a·(1 + γ) for a sum of k rounded terms that are each ≥ 0, itself rounded once more. */
+/** ≥ a·(1 + γ) for a sum of k rounded terms that are each ≥ 0, itself rounded once more; each may have underflown. */
 function raised(sum: number, k: number): number {
-  return sum * (1 + gamma(k + 4)) * (1 + 4 * u) + Number.MIN_VALUE;
+  return sum * (1 + gamma(k + 4)) * (1 + 4 * u) + (k + 4) * Number.MIN_VALUE;
 }
+
+/** A bias at its start: its norms are 0 exactly, and a certificate may say so. */
+const isZero = (m: Dense): boolean => maxAbs(m) === 0;
 
 function largest(rows: number, of: (row: number) => number): number {
   let most = 0;
@@ -46,7 +49,7 @@ export function maxAbs({ entries }: Dense): number {
 /** ≥ the largest l1 norm of a row; exact for columns. */
 export function rowSum(m: Dense): number {
   const { rows, columns, entries } = m;
-  if (columns === 1) return maxAbs(m);
+  if (columns === 1 || isZero(m)) return maxAbs(m);
   return largest(rows, (r) => {
     let sum = 0;
     for (let c = 0; c < columns; c++) sum += Math.abs(entries[r * columns + c]);
@@ -63,12 +66,12 @@ function squareOf({ columns, entries }: Dense, row: number): number {
 
 /** ≥ the largest l2 norm of a row; exact for columns. */
 export function rowNorm(m: Dense): number {
-  return m.columns === 1 ? maxAbs(m) : rootAbove(largest(m.rows, (r) => squareOf(m, r)));
+  return m.columns === 1 || isZero(m) ? maxAbs(m) : rootAbove(largest(m.rows, (r) => squareOf(m, r)));
 }
 
 /** ≥ the Frobenius norm: sums of rows first, so that few roundings follow each other. Exact for one entry. */
 export function frobenius(m: Dense): number {
-  if (m.entries.length === 1) return maxAbs(m);
+  if (m.entries.length === 1 || isZero(m)) return maxAbs(m);
   let sum = 0;
   for (let r = 0; r < m.rows; r++) sum += squareOf(m, r);
   return rootAbove(raised(sum, m.rows));
@@ -83,7 +86,7 @@ export function rowDistance({ rows, columns, entries }: Dense): number {
       return sum;
     }),
   );
-  return rootAbove(raised(most, columns + 3));
+  return most === 0 && isZero({ rows, columns, entries }) ? 0 : rootAbove(raised(most, columns + 3));
 }
 
 /** ≥ the largest distance of two entries of one column. */
