@@ -143,7 +143,7 @@ export class LayerCall extends Reader implements Call {
   weight(name: string, request: WeightRequest): number {
     const { model } = this.frame;
     if (!model) return this.failWith(0);
-    const { shape, role } = request;
+    const { shape, role, range = null } = request;
     if (shape.reduce((a, b) => a * b, 1) > mostEntries) {
       report(this.frame, "bad-shape", this.at, { layer: this.definition.name, found: showShape(shape) });
       return this.failWith(0);
@@ -151,7 +151,7 @@ export class LayerCall extends Reader implements Call {
     const constraint = request.constraint ?? ofMap(this.constraintOf(role), request);
     const init = request.init ?? this.initOf(role, constraint);
     if (!init || !constraint) return this.failWith(0);
-    const plan = { path: `${this.path}.${name}`, shape, role, init, constraint, range: null, span: this.at };
+    const plan = { path: `${this.path}.${name}`, shape, role, init, constraint, range, span: this.at };
     const id = model.weight(plan, this.frame.sharing);
     if (id !== null) return id;
     report(this.frame, "shared-shape", this.at, {

@@ -4,12 +4,16 @@ import { defineLayer } from "./layer.ts";
 import { epsParam, gammaParam } from "./layer-norm.ts";
 import { allNorms, mapped, reason, storedNumber, tokenwiseRange } from "./pointwise.ts";
 
+/** From 0 to the largest float32: of a variance below 0 the root is no number, and proofs about values after it are void. */
+const variances = [0, 2 ** 128 - 2 ** 104] as const;
+
 /**
  * BatchNorm (Ioffe and Szegedy, 2015, arXiv 1502.03167) at inference: per channel γ(x − μ)/√(v + ε) + β with the
  * running mean μ and variance v, which are weights that no gradient touches (role `statistic`, starting at 0 and 1).
  * `gains.md`, "BatchNorm".
  *
- * Gain: l2, token and linf max_c |γ_c|/√(v_c + ε): a diagonal map. In `always` γ and v may move, so the facts give ∞.
+ * Gain: l2, token and linf max_c |γ_c|/√(v_c + ε): a diagonal map. In `always` v ≥ 0 is all that is known of it, so the
+ * gain is |γ|/√ε where γ has a range, else ∞.
  * Claims are about this inference form; with batch statistics the samples of a batch mix and there is no gain of one
  * sample. The training form needs running statistics to be carried along by the training graph, which it doesn't yet.
  */
@@ -29,6 +33,7 @@ export const batchNorm = defineLayer<{ eps: number }>({
       shape: channels,
       role: "statistic",
       init: { kind: "ones" },
+      range: variances,
     });
     return {
       config: { eps },

@@ -156,6 +156,8 @@ export interface WeightRequest {
   readonly overlapping?: boolean;
   /** Given where the layer parametrises the weight itself (Sandwich, SLL): the policy's constraint doesn't apply. */
   readonly constraint?: Constraint;
+  /** Where the layer means nothing outside of it: ends are stored numbers, and a file must keep to it. */
+  readonly range?: Weight["range"];
 }
 
 /** What a shape rule gives. */

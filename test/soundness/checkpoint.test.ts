@@ -30,3 +30,24 @@ it("a checkpoint with a number outside of a declared range is refused, NaN inclu
     if (!result.ok) expect(result.problem.message).toContain("outside of its declared range [0, 0.25]");
   }
 });
+
+it("a variance below 0 is refused: after its root every value is no number, whatever a softmax's range says", () => {
+  const model = modelOf(
+    "model M { input x: [2] in [0, 1]\n    output y = x |> BatchNorm |> Softmax(tau: 1) }",
+  );
+  const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
+  const file = join(mkdtempSync(join(tmpdir(), "lipsc-")), "weights.safetensors");
+  const read = (variance: number) => {
+    const state = new Map(
+      model.weights.map(({ path, shape }) => {
+        const data = new Float32Array(2).fill(path.endsWith("running_var") ? variance : 0);
+        return [`param/${path}`, { dtype: "f32" as const, dims: shape, data }];
+      }),
+    );
+    writeFileSync(file, encodeCheckpoint(model, { step: 1, epochLoss: 0, epochCorrect: 0, state }));
+    return readCheckpoint(file, model, shapes);
+  };
+  expect(read(0).ok).toBe(true);
+  const negative = read(-1e-7);
+  expect(!negative.ok && negative.problem.message).toContain("outside of its declared range [0, 3.4");
+});

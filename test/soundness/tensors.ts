@@ -103,9 +103,12 @@ export const fills: Readonly<Record<string, Fill>> = {
 function ugly(weight: Weight, phase: Phase, d: Dice): Float64Array {
   const size = sizeOf(weight.shape);
   if (weight.role === "statistic") {
-    // Running means and variances: a file may hold anything, a network that trains moves them by itself.
+    // Running means and variances: a file may hold anything in their ranges, a network that trains moves them by itself.
     const at = phase === "checkpoint" ? d.pick([1, 0, 1e-4, 3, 1e10, -1e-7, -2]) : 1;
-    return Float64Array.from({ length: size }, () => (d.chance(0.5) ? at : Math.abs(at) * d.random()));
+    const [low] = weight.range ?? [-Infinity];
+    return Float64Array.from({ length: size }, () =>
+      Math.max(low, d.chance(0.5) ? at : Math.abs(at) * d.random()),
+    );
   }
   const rows = weight.shape[0] ?? 1;
   const data = Float64Array.from(d.pick(Object.values(fills))(rows, rows === 0 ? 0 : size / rows, d));

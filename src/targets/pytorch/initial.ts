@@ -113,7 +113,7 @@ export function resetLines(model: Model, use: (helper: Helper) => string): strin
 
 /** `project_parameters`, where weights have declared ranges or constraints that retract. */
 export function projectLines(model: Model, use: (helper: Helper) => string): string[] {
-  const ranged = model.weights.filter((w) => w.range !== null);
+  const ranged = model.weights.filter((w) => w.range !== null && w.role !== "statistic");
   const retractions = new Map<string, string[]>();
   for (const weight of model.weights) {
     const how = retractionOf(weight, use);
