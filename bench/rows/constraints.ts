@@ -1,8 +1,7 @@
 /** One training step with constrained weights against the same step with plain ones. */
-import type { Engine, Session } from "../../src/runtime/engine.ts";
 import { openEngine } from "../../src/runtime/engines/select.ts";
-import { loadTraining, scalar } from "../project.ts";
 import { busy, interleave, row, type Bench, type Row } from "../row.ts";
+import { timedSteps } from "../timed-steps.ts";
 
 const rounds = 6;
 const stepsPerRound = 3;
@@ -23,7 +22,11 @@ export const constraintsBench: Bench = {
     const rows: Row[] = [];
     for (const [name, size, constraints] of cases) {
       log(`train-step/constraints: ${name}, ${note}`);
-      const steps = await Promise.all(["none", ...constraints].map((c) => stepOf(engine, name, c)));
+      const steps = await Promise.all(
+        ["none", ...constraints].map((c) =>
+          timedSteps(engine, `bench/specs/constrained-${name}.lips`, { set: { constraint: c }, batch }),
+        ),
+      );
       for (const step of steps) await step.run(2);
       const [plain, ...others] = await interleave(
         rounds,
@@ -38,34 +41,3 @@ export const constraintsBench: Bench = {
     return rows;
   },
 };
-
-async function stepOf(engine: Engine, name: string, constraint: string) {
-  const { graph, state } = loadTraining(`bench/specs/constrained-${name}.lips`, 0, {
-    set: { constraint },
-    batch,
-  });
-  const opened = await engine.open(graph, { carry: Object.keys(state) });
-  if (!opened.ok) throw new Error(opened.problem.message);
-  const session: Session = opened.value;
-  await session.write(state);
-  const image = Float32Array.from({ length: batch * 784 }, () => Math.random());
-  const labels = Int32Array.from({ length: batch }, () => Math.floor(Math.random() * 10));
-  let at = 0;
-  const run = async (count: number): Promise<number[]> => {
-    const times: number[] = [];
-    for (let i = 0; i < count; i++) {
-      at += 1;
-      const start = performance.now();
-      await session.run({
-        "data/image": { dtype: "f32", dims: [batch, 28, 28, 1], data: image },
-        labels: { dtype: "i32", dims: [batch], data: labels },
-        "scalar/lr": scalar(1e-3),
-        "scalar/step": scalar(at),
-        "scalar/seed": scalar(0),
-      });
-      times.push(performance.now() - start);
-    }
-    return times;
-  };
-  return { session, run };
-}

@@ -4,9 +4,7 @@ import { mulUp } from "../gain/up.ts";
 import { isFirmActivation } from "./activations.ts";
 import { spectralOf } from "./linear.ts";
 import { mapped, reason } from "./pointwise.ts";
-
-/** Where logarithms of scales end in the graph: e^(2·20) is far from the ends of float32. */
-const largestLog = 20;
+import { positiveScale } from "./positive-scale.ts";
 
 /**
  * Sandwich layer (Wang and Manchester, 2023, arXiv 2301.11526): 2·AᵀΨρ(Ψ⁻¹Bx + b), [A B] a matrix of norm at most 1,
@@ -66,7 +64,7 @@ export const sandwich = defineLayer({
     const q = output[output.length - 1];
     const joint = weight("weight");
     const [first, second] = [b.slice(joint, 1, 0, q), b.slice(joint, 1, q, joint.shape[1])];
-    const psi = b.exp(b.minimum(b.maximum(weight("psi"), -largestLog), largestLog));
+    const psi = positiveScale(b, weight("psi"));
     const leading = x.shape.slice(0, -1);
     const flat = b.reshape(x, [leading.reduce((n, m) => n * m, 1), x.shape[x.shape.length - 1]]);
     const driven = b.mul(b.matmul(flat, second, false, true), b.div(1, psi));

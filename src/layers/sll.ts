@@ -1,9 +1,7 @@
 import { defineLayer } from "./layer.ts";
 import { tokensOf } from "../gain/gain.ts";
 import { oneLipschitz } from "./sandwich.ts";
-
-/** Where the logarithm of q ends in the graph: e^(2·20) is far from the ends of float32. */
-const largestLog = 20;
+import { positiveScale } from "./positive-scale.ts";
 
 /**
  * SDP-based Lipschitz layer (Araujo et al., 2023, arXiv 2303.03169): x − 2WT⁻¹ρ(Wᵀx + b), W (c, width),
@@ -45,7 +43,7 @@ export const sll = defineLayer({
   lower: ({ builder: b, inputs: [x], weight, step }) => {
     // Any q > 0 will do; within these ends its exponential and their quotients are numbers in float32, too.
     const w = weight("weight");
-    const q = b.exp(b.minimum(b.maximum(weight("q"), -largestLog), largestLog));
+    const q = positiveScale(b, weight("q"));
     const gram = b.abs(b.matmul(w, w, true));
     const sums = b.div(b.sum(b.mul(gram, q), [1]), q);
     // A zero column has sum 0 and gives nothing: any divisor drops it.
