@@ -29,6 +29,7 @@ export interface Subject {
   readonly lipsc: string;
   readonly specs: readonly HashedFile[];
   readonly weights: HashedFile | null;
+  readonly writtenOut: boolean;
   readonly set: { readonly [key: string]: string };
 }
 
@@ -161,6 +162,7 @@ export function writeCertificate(
     model: document,
     hashes: { model: sha256(canonical(document)), specs: subject.specs, weights: subject.weights },
     set: subject.set,
+    writtenOut: subject.writtenOut,
     proofs,
   };
   return { ...certificate, seal: sealOf(certificate) };

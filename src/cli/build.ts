@@ -1,20 +1,25 @@
-/** `lipsc build FILE --out DIR --target NAME`: a model as code or graphs for one target, with its initial weights. */
+/**
+ * `lipsc build FILE_OR_RUN --out DIR --target NAME`: a model as code or graphs for one target, with its initial weights, or
+ * with those of a run.
+ */
 import { dirname, join } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { initialise } from "../graph/initialise.ts";
+import type { Model } from "../model/model.ts";
 import { loadTarget, type TargetName } from "../targets/targets.ts";
 import { bundled, ownText } from "../runtime/bundled.ts";
-import { encodeWeights } from "../runtime/checkpoint.ts";
+import { encodeWeights, readCheckpoint } from "../runtime/checkpoint.ts";
 import type { HostTensor } from "../runtime/engine.ts";
-import { makeFolder, readBytes, writeWhole } from "../runtime/files.ts";
+import { isFolder, makeFolder, readBytes, writeWhole } from "../runtime/files.ts";
 import { adviceOn, resolveRecipe } from "../runtime/run-config.ts";
-import { nodeHost } from "./host-node.ts";
-import { loadModel } from "./load.ts";
+import { good, type Result } from "../runtime/result.ts";
 import { refuseWeights } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
+import { loadPlace, locate, placeOfSpec, type Place } from "./trained.ts";
 import { waitingFor } from "./waiting.ts";
 
 export interface BuildOptions {
+  /** A spec, or the folder of a run. */
   readonly file: string;
   readonly out: string;
   readonly target: TargetName;
@@ -25,7 +30,13 @@ export interface BuildOptions {
 }
 
 export async function runBuild(options: BuildOptions): Promise<number> {
-  const { model, diagnostics, sources } = loadModel(nodeHost, options.file, options.model, options.set);
+  const { file, model: name, set } = options;
+  const run = isFolder(file);
+  const place = run
+    ? locate({ path: file, weights: null, model: name, set })
+    : good(placeOfSpec(file, name, set));
+  if (!place.ok) return (printDiagnostics([place.problem], new Map()), 1);
+  const { model, diagnostics, sources } = loadPlace(place.value);
   printDiagnostics(diagnostics, sources);
   if (!model) return 1;
   const fail = (problem: Diagnostic): number => (printDiagnostics([problem], sources), 1);
@@ -41,11 +52,8 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   const files = await target.emit(input);
   if (!files.ok) return fail(files.problem);
 
-  const weights = new Map<string, HostTensor>();
-  for (const [path, data] of initialise(model, recipe.value.seed)) {
-    const dims = model.weights.find((w) => w.path === path)?.shape ?? [data.length];
-    weights.set(`param/${path}`, { dtype: "f32", dims, data });
-  }
+  const weights = run ? trainedWeights(model, place.value) : good(initialWeights(model, recipe.value.seed));
+  if (!weights.ok) return fail(weights.problem);
   const assets: [string, Uint8Array][] = [];
   for (const [name, path] of target.assets?.(input) ?? []) {
     const content = readBytes(bundled(path), "part of lipsc");
@@ -55,7 +63,7 @@ export async function runBuild(options: BuildOptions): Promise<number> {
   const all = new Map<string, Uint8Array | string>([
     ...files.value,
     ...assets,
-    ["initial.safetensors", encodeWeights(model, weights)],
+    ["initial.safetensors", encodeWeights(model, weights.value)],
   ]);
   const made = makeFolder(options.out);
   if (!made.ok) return fail(made.problem);
@@ -70,4 +78,21 @@ export async function runBuild(options: BuildOptions): Promise<number> {
     );
   }
   return 0;
+}
+
+type Weights = ReadonlyMap<string, HostTensor>;
+
+function initialWeights(model: Model, seed: number): Weights {
+  const weights = new Map<string, HostTensor>();
+  for (const [path, data] of initialise(model, seed)) {
+    const dims = model.weights.find((w) => w.path === path)?.shape ?? [data.length];
+    weights.set(`param/${path}`, { dtype: "f32", dims, data });
+  }
+  return weights;
+}
+
+function trainedWeights(model: Model, { weights }: Place): Result<Weights> {
+  const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
+  const checkpoint = readCheckpoint(weights, model, shapes);
+  return checkpoint.ok ? good(checkpoint.value.state) : checkpoint;
 }

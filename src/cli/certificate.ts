@@ -47,6 +47,7 @@ function told(
   { model, proofs }: Certificate,
   phases: readonly { readonly analysis: Analysis }[],
 ): string {
+  const constrained = model.weights.some(({ constraint }) => constraint.kind !== "none");
   const lines = [
     `  certificate  ${path}  (checked; others check it with \`lipsc verify ${basename(path)}\`)`,
   ];
@@ -59,7 +60,9 @@ function told(
         if (shown === null || !(shown > proven * (1 + 1e-6))) continue;
         lines.push(
           `               it shows ${input.name} → ${output.name} ${shown.toPrecision(4)} in l2, not ${proven.toPrecision(4)}: ` +
-            "a rule above is not among the checker's",
+            (constrained
+              ? "of constrained weights only what the constraint guarantees (`lipsc write-out RUN` makes weights of them)"
+              : "a rule above is not among the checker's"),
         );
       }
     }

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, type Result } from "../diagnostics/result.ts";
-import { plain } from "../measure/effective.ts";
+import { isConstrained, plain } from "../measure/effective.ts";
 import { measure, type Tensors } from "../measure/measure.ts";
 import type { MatrixOracle, WeightOracle } from "../gain/facts.ts";
 import type { Model } from "../model/model.ts";
@@ -14,13 +14,11 @@ import { decodeCheckpoint } from "../runtime/checkpoint.ts";
 import { domainError } from "../rounding/rounding.ts";
 import { readBytes } from "../runtime/files.ts";
 import type { SourceFile } from "../text/source.ts";
-import { nodeHost } from "./host-node.ts";
-import { loadModel } from "./load.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
 import { collectCheckpoint, type ModelReport } from "./report/collect.ts";
 import { diagnose } from "./report/diagnose.ts";
 import { painter } from "./report/table.ts";
-import { locate, type Place } from "./trained.ts";
+import { loadPlace, locate, type Place } from "./trained.ts";
 
 export interface CertifyOptions {
   /** A run's folder, or a spec (then `weights` says which weights). */
@@ -47,6 +45,8 @@ export interface Subject {
   readonly specs: readonly HashedFile[];
   readonly set: Readonly<Record<string, string>>;
   readonly weights: HashedFile;
+  /** The weights are what the spec's constraints made of a run's, and the model has no constraint. */
+  readonly writtenOut: boolean;
   /** Training steps that the file says it has behind it; null where it doesn't say. */
   readonly step: number | null;
   readonly seconds: number;
@@ -73,8 +73,7 @@ export function openWeights(
 ): OpenedWeights {
   const where = locate(options);
   if (!where.ok) return { weighted: null, problems: [where.problem], sources: new Map() };
-  const { file, model: name, set } = where.value;
-  const { model, diagnostics, sources } = loadModel(nodeHost, file, name, set);
+  const { model, diagnostics, sources } = loadPlace(where.value);
   if (!model) return { weighted: null, problems: diagnostics, sources };
   const read = readWeights(model, where.value.weights);
   if (!read.ok) return { weighted: null, problems: [read.problem], sources };
@@ -110,7 +109,7 @@ const mostMacs = 2e7;
 /** null where nothing of use is proven, or it would take long. */
 function roundingOf({ model, tensors }: Weighted, { macs }: ModelReport): Rounding | null {
   if (macs > mostMacs || model.outputs.length === 0) return null;
-  const written = model.weights.some(({ constraint }) => constraint.kind !== "none");
+  const written = isConstrained(model);
   const made = written ? plain(model, tensors) : { model, tensors };
   if (!made) return null;
   const bound = domainError({ ...made, oracle: measure(made.tensors).oracle });
@@ -138,7 +137,7 @@ export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceF
   return {
     report,
     measured,
-    subject: { specs, set: place.set, weights, step, seconds },
+    subject: { specs, set: place.set, weights, writtenOut: place.writtenOut, step, seconds },
     diagnostics: diagnostics.all,
   };
 }
@@ -187,10 +186,10 @@ async function certificate(
   sources: ReadonlyMap<string, SourceFile>,
 ): Promise<boolean> {
   const { writeCertificateFile } = await import("./certificate.ts");
-  const { specs, set, weights } = subject;
+  const { specs, set, weights, writtenOut } = subject;
   const { oracle: facts, matrices } = measured;
   const phases = [{ analysis: report.analysisOf("checkpoint"), facts, matrices }];
-  const written = writeCertificateFile(path, report.model, phases, { specs, set, weights });
+  const written = writeCertificateFile(path, report.model, phases, { specs, set, weights, writtenOut });
   if (written.problem) {
     printDiagnostics([written.problem], sources, color && wantsColor(process.stderr));
     return false;

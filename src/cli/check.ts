@@ -100,7 +100,7 @@ async function certificate(
     facts: weightFacts,
   }));
   const specs = [...sources.values()].map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
-  const written = writeCertificateFile(path, model, phases, { specs, weights: null, set });
+  const written = writeCertificateFile(path, model, phases, { specs, weights: null, set, writtenOut: false });
   if (written.problem) return fail(written.problem);
   if (format === "text") write(written.text);
   return true;

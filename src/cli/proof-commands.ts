@@ -59,6 +59,19 @@ export function addProofCommands(program: Command, set: () => Option): void {
   });
 
   program
+    .command("write-out")
+    .description(
+      "computes what constraints make of a run's weights, once, and keeps it as a run without constraints",
+    )
+    .argument("<run>", "a run's folder")
+    .requiredOption("--out <folder>", "the new run's folder")
+    .option("--weights <file>", "other weights than the run's last")
+    .action(async (path: string, { out, weights }: { out: string; weights?: string }) => {
+      const { runWriteOut } = await import("./write-out.ts");
+      process.exitCode = runWriteOut({ path, weights: weights ?? null, out });
+    });
+
+  program
     .command("verify")
     .description(
       "derives every step of a certificate again, in exact arithmetic; exit code 1 where one doesn't follow",

@@ -76,7 +76,7 @@ export function addRunCommands(program: Command, set: () => Option): void {
   program
     .command("build")
     .description("writes a model and its training step as code or graphs, with what is needed to run them")
-    .argument("<file>", "a spec (.lips)")
+    .argument("<file>", "a spec (.lips), with initial weights, or a run's folder, with its weights")
     .requiredOption("--out <folder>", "where to write")
     .addOption(new Option("--target <target>", "what to write").choices(targetNames).default("onnx"))
     .option("--model <name>", "the model, where the file has several")

@@ -33,6 +33,10 @@ function resumed(options: TrainOptions, folder: RunFolder): Result<Origin> {
   if (!read.ok) return read;
   const record = read.value;
   const { recipe } = record;
+  if (record.writtenOut) {
+    const problem = "its weights are what constraints made of another run's: go on with that one";
+    return bad(diagnostic("run-option", null, { option: "--resume", problem }));
+  }
   const pairs: readonly (readonly [option: string, given: unknown, before: unknown])[] = [
     ["--out", options.out === null ? null : resolve(options.out), resolve(folder.path)],
     ["--model", options.model, record.model],

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { buildInferenceGraph } from "../graph/inference.ts";
+import { unconstrained } from "../measure/effective.ts";
 import type { Model } from "../model/model.ts";
 import type { Engine, HostTensor, Session } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
@@ -14,7 +15,7 @@ import { readRecord, runFolder } from "../runtime/run-folder.ts";
 import type { Provider } from "../targets/onnx/emitter.ts";
 import type { SourceFile } from "../text/source.ts";
 import { nodeHost } from "./host-node.ts";
-import { loadModel } from "./load.ts";
+import { loadModel, type Loaded } from "./load.ts";
 
 export interface TrainedOptions {
   /** A run folder, or a spec file (then `weights` says which weights). */
@@ -50,12 +51,7 @@ export interface Opened {
 export async function openTrained(options: TrainedOptions, largestBatch: number): Promise<Opened> {
   const where = locate(options);
   if (!where.ok) return { trained: null, problems: [where.problem], sources: new Map() };
-  const { model, diagnostics, sources } = loadModel(
-    nodeHost,
-    where.value.file,
-    where.value.model,
-    where.value.set,
-  );
+  const { model, diagnostics, sources } = loadPlace(where.value);
   if (!model) return { trained: null, problems: diagnostics, sources };
   const engine = await openEngine(engineRequest(options));
   if (!engine.ok) return { trained: null, problems: [engine.problem], sources };
@@ -75,6 +71,14 @@ export interface Place {
   readonly data: string | null;
   readonly classNames: readonly string[] | null;
   readonly batch: number;
+  /** The weights are effective ones: the model is the spec's without its constraints. */
+  readonly writtenOut: boolean;
+}
+
+/** The model of a place: the spec's, without constraints where they were written out. */
+export function loadPlace({ file, model, set, writtenOut }: Place): Loaded {
+  const loaded = loadModel(nodeHost, file, model, set);
+  return loaded.model && writtenOut ? { ...loaded, model: unconstrained(loaded.model) } : loaded;
 }
 
 export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model" | "set">): Result<Place> {
@@ -89,15 +93,7 @@ export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model
         }),
       );
     }
-    return good({
-      file: path,
-      weights: options.weights,
-      model: options.model,
-      set: options.set,
-      data: null,
-      classNames: null,
-      batch: 128,
-    });
+    return good({ ...placeOfSpec(path, options.model, options.set), weights: options.weights });
   }
   const folder = runFolder(path);
   const record = readRecord(folder);
@@ -106,7 +102,14 @@ export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model
   if (weights === undefined) return missing(folder.checkpoint, "checkpoint");
   const { recipe, ...kept } = record.value;
   const set = { ...kept.set, ...options.set };
-  return good({ ...kept, weights, model: options.model ?? kept.model, set, batch: recipe.batch });
+  const { batch } = recipe;
+  const writtenOut = kept.writtenOut === true;
+  return good({ ...kept, weights, model: options.model ?? kept.model, set, batch, writtenOut });
+}
+
+/** A spec by itself. */
+export function placeOfSpec(file: string, model: string | null, set: Record<string, string>): Place {
+  return { file, weights: "", model, set, data: null, classNames: null, batch: 128, writtenOut: false };
 }
 
 async function open(model: Model, place: Place, engine: Engine): Promise<Result<Trained>> {

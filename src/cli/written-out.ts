@@ -5,7 +5,7 @@
  * these float32 numbers. trust: T14
  */
 import { buildInferenceGraph } from "../graph/inference.ts";
-import { plain } from "../measure/effective.ts";
+import { isConstrained, plain } from "../measure/effective.ts";
 import type { HostTensor } from "../runtime/engine.ts";
 import { good, type Result } from "../runtime/result.ts";
 import type { Trained } from "./trained.ts";
@@ -13,7 +13,7 @@ import type { Trained } from "./trained.ts";
 /** Itself where no weight has a constraint; the session is opened anew else. */
 export async function writtenOut(trained: Trained): Promise<Result<Trained>> {
   const { model, weights, engine, batch } = trained;
-  if (model.weights.every(({ constraint }) => constraint.kind === "none")) return good(trained);
+  if (!isConstrained(model)) return good(trained);
   const tensors = new Map(model.weights.map(({ path }) => [path, weights.get(`param/${path}`)?.data ?? []]));
   const made = plain(model, tensors);
   if (!made) return good(trained);

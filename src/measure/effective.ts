@@ -64,6 +64,18 @@ export function plain(
     if (!found) return null;
     made.set(weight.path, Float32Array.from(found.entries));
   }
+  return { model: unconstrained(model), tensors: made };
+}
+
+/**
+ * The model whose weights are what they are: no constraint. Claims of other phases than `checkpoint` go with the
+ * constraints that they rest on.
+ */
+export function unconstrained(model: Model): Model {
   const weights = model.weights.map((weight): Weight => ({ ...weight, constraint: { kind: "none" } }));
-  return { model: { ...model, weights }, tensors: made };
+  return { ...model, weights, claims: model.claims.filter(({ phase }) => phase === "checkpoint") };
+}
+
+export function isConstrained({ weights }: Model): boolean {
+  return weights.some(({ constraint }) => constraint.kind !== "none");
 }

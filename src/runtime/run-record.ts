@@ -27,6 +27,8 @@ export interface RunRecord {
   readonly parameters: number;
   readonly recipe: TrainConfig;
   readonly steps: number;
+  /** The weights are what the spec's constraints made of a run's: `lipsc write-out`. */
+  readonly writtenOut?: true;
 }
 
 type Check = (x: unknown) => boolean;
@@ -60,6 +62,7 @@ const fields: Readonly<Record<string, Check>> = {
   data: orNull(text),
   samples: whole,
   classNames: orNull(listOf(text)),
+  writtenOut: (x) => x === undefined || x === true,
   recipe: with_({
     augment: listOf(option),
     loss: listOf(with_({ weight: Number.isFinite, term: option })),

@@ -9,7 +9,7 @@ import { writeCertificate } from "../../src/certificate/write.ts";
 import { canonical, sealOf, sha256 } from "../../src/certificate/verify/canonical.ts";
 import type { Certificate } from "../../src/certificate/verify/document.ts";
 
-export const emptySubject = { lipsc: "test", specs: [], weights: null, set: {} };
+export const emptySubject = { lipsc: "test", specs: [], weights: null, set: {}, writtenOut: false };
 
 export function modelOf(file: string): Model {
   const { models } = elaborateFile(nodeHost, file, new Diagnostics(), { set: {} });

@@ -62,7 +62,7 @@ export class Checked extends Analysis {
     const certificate = writeCertificate(
       asked,
       [{ analysis: plain, facts: oracle as NonNullable<typeof oracle> }],
-      { lipsc: "0", specs: [], weights, set: {} },
+      { lipsc: "0", specs: [], weights, set: {}, writtenOut: false },
     );
     // What is written is accepted.
     verify(JSON.stringify(certificate));

@@ -110,6 +110,8 @@ export interface Certificate {
   };
   /** `--set key=value` of the spec. */
   readonly set: { readonly [key: string]: string };
+  /** The weights are what the spec's constraints make of trained ones: the model stands without constraints. */
+  readonly writtenOut: boolean;
   readonly proofs: readonly Proof[];
   readonly seal: string;
 }
@@ -339,6 +341,7 @@ const certificate = record<Certificate>({
   model,
   hashes: record({ model: hash, specs: list(file), weights: orNull(file) }),
   set: dictionary(text),
+  writtenOut: flag,
   proofs: list(proof),
   seal: hash,
 });

@@ -23,7 +23,7 @@ function short(x: number): string {
 }
 
 export function accepted({ certificate, seconds, weights, specs }: Checked): string {
-  const { model, hashes, proofs } = certificate;
+  const { model, hashes, writtenOut, proofs } = certificate;
   const steps = proofs.reduce(
     (n, proof) => n + proof.derivations.reduce((m, { steps }) => m + steps.length, 0),
     0,
@@ -41,6 +41,9 @@ export function accepted({ certificate, seconds, weights, specs }: Checked): str
       .filter(({ path }) => !path.startsWith("std/"))
       .map(({ path, sha256 }) => `  spec     ${sha256}  ${path}`),
     ...(hashes.weights ? [`  weights  ${hashes.weights.sha256}  ${hashes.weights.path}`] : []),
+    ...(writtenOut
+      ? ["           what the spec's constraints made of trained weights: they stand without them"]
+      : []),
     "",
     ...beliefs(certificate, weights, specs).map(
       (text, i) => `  ${i === 0 ? "believed" : "        "}  ${text}`,

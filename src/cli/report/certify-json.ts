@@ -10,11 +10,11 @@ export function certifyDocument(
   rounding: Rounding | null,
   sources: Sources,
 ): object {
-  const { specs, set, weights, step, seconds } = subject;
+  const { specs, set, weights, writtenOut, step, seconds } = subject;
   return {
     lipsc: version,
     spec: { files: specs, set },
-    weights: { ...weights, step },
+    weights: { ...weights, step, writtenOut },
     seconds,
     rounding,
     model: modelOf(report, sources),

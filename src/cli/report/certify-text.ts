@@ -26,11 +26,12 @@ export function certifyText(
 }
 
 /** What the numbers are about: anyone can compare the hashes with `sha256sum`. */
-function files({ specs, weights, step, set }: Subject, paint: Paint): string[] {
+function files({ specs, weights, writtenOut, step, set }: Subject, paint: Paint): string[] {
   const own = specs.filter(({ path }) => !path.startsWith("std/"));
   const rows = [
     ...own.map(({ path, sha256 }, i) => [i === 0 ? "spec" : "imports", sha256, path]),
     ["weights", weights.sha256, weights.path + (step === null ? "" : `, ${plural(step, "step")}`)],
+    ...(writtenOut ? [["", "what the spec's constraints made of a run's weights", ""]] : []),
     ...Object.entries(set).map(([key, value]) => ["set", `${key}=${value}`, ""]),
   ];
   const [first, ...lines] = tabulate(
