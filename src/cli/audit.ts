@@ -39,6 +39,7 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   const { weighted, problems, sources } = openWeights(options);
   const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources, color), 1);
   if (!weighted) return fail(problems);
+  printDiagnostics(problems, sources, color);
   const { model } = weighted;
   const inputs = model.inputs.filter((input) => input.domain.kind !== "tokens");
   if (inputs.length === 0) {

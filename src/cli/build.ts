@@ -15,7 +15,7 @@ import { adviceOn, resolveRecipe } from "../runtime/run-config.ts";
 import { good, type Result } from "../runtime/result.ts";
 import { refuseWeights } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
-import { loadPlace, locate, placeOfSpec, type Place } from "./trained.ts";
+import { loadPlace, locate, placeOfSpec, toldOf, weightsFrom, type Place } from "./trained.ts";
 import { waitingFor } from "./waiting.ts";
 
 export interface BuildOptions {
@@ -37,7 +37,7 @@ export async function runBuild(options: BuildOptions): Promise<number> {
     : good(placeOfSpec(file, name, set));
   if (!place.ok) return (printDiagnostics([place.problem], new Map()), 1);
   const { model, diagnostics, sources } = loadPlace(place.value);
-  printDiagnostics(diagnostics, sources);
+  printDiagnostics([...diagnostics, ...toldOf(place.value)], sources);
   if (!model) return 1;
   const fail = (problem: Diagnostic): number => (printDiagnostics([problem], sources), 1);
   const tooLarge = refuseWeights(model);
@@ -91,8 +91,8 @@ function initialWeights(model: Model, seed: number): Weights {
   return weights;
 }
 
-function trainedWeights(model: Model, { weights }: Place): Result<Weights> {
+function trainedWeights(model: Model, place: Place): Result<Weights> {
   const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
-  const checkpoint = readCheckpoint(weights, model, shapes);
+  const checkpoint = readCheckpoint(place.weights, model, shapes, weightsFrom(place));
   return checkpoint.ok ? good(checkpoint.value.state) : checkpoint;
 }

@@ -18,7 +18,7 @@ import { printDiagnostics, wantsColor } from "./print.ts";
 import { collectCheckpoint, type ModelReport } from "./report/collect.ts";
 import { diagnose } from "./report/diagnose.ts";
 import { painter } from "./report/table.ts";
-import { loadPlace, locate, type Place } from "./trained.ts";
+import { loadPlace, locate, toldOf, weightsFrom, type Place } from "./trained.ts";
 
 export interface CertifyOptions {
   /** A run's folder, or a spec (then `weights` says which weights). */
@@ -75,16 +75,17 @@ export function openWeights(
   if (!where.ok) return { weighted: null, problems: [where.problem], sources: new Map() };
   const { model, diagnostics, sources } = loadPlace(where.value);
   if (!model) return { weighted: null, problems: diagnostics, sources };
-  const read = readWeights(model, where.value.weights);
+  const read = readWeights(model, where.value);
   if (!read.ok) return { weighted: null, problems: [read.problem], sources };
-  return { weighted: { model, place: where.value, ...read.value }, problems: [], sources };
+  return { weighted: { model, place: where.value, ...read.value }, problems: toldOf(where.value), sources };
 }
 
-function readWeights(model: Model, path: string): Result<Pick<Weighted, "tensors" | "weights" | "step">> {
+function readWeights(model: Model, place: Place): Result<Pick<Weighted, "tensors" | "weights" | "step">> {
+  const { weights: path } = place;
   const bytes = readBytes(path, "weights file");
   if (!bytes.ok) return bytes;
   const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
-  const checkpoint = decodeCheckpoint(bytes.value, path, model, shapes);
+  const checkpoint = decodeCheckpoint(bytes.value, path, model, shapes, weightsFrom(place));
   if (!checkpoint.ok) return bad(checkpoint.problem);
   const { state, step } = checkpoint.value;
   const tensors = new Map(model.weights.map((w) => [w.path, state.get(`param/${w.path}`)?.data ?? []]));
@@ -138,7 +139,7 @@ export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceF
     report,
     measured,
     subject: { specs, set: place.set, weights, writtenOut: place.writtenOut, step, seconds },
-    diagnostics: diagnostics.all,
+    diagnostics: [...toldOf(place), ...diagnostics.all],
   };
 }
 

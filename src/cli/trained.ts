@@ -38,6 +38,8 @@ export interface Trained {
   /** Data of the run, as given with --data then. */
   readonly data: string | null;
   readonly classNames: readonly string[] | null;
+  /** As in Place. */
+  readonly changes: readonly string[];
 }
 
 export interface Opened {
@@ -58,7 +60,7 @@ export async function openTrained(options: TrainedOptions, largestBatch: number)
   const batch = Math.min(largestBatch, where.value.batch);
   const opened = await open(model, { ...where.value, batch }, engine.value);
   return opened.ok
-    ? { trained: opened.value, problems: engine.notes, sources }
+    ? { trained: opened.value, problems: [...toldOf(where.value), ...engine.notes], sources }
     : { trained: null, problems: [opened.problem], sources };
 }
 
@@ -73,6 +75,18 @@ export interface Place {
   readonly batch: number;
   /** The weights are effective ones: the model is the spec's without its constraints. */
   readonly writtenOut: boolean;
+  /** `--set key=value` that the run was made without: its weights in a changed model. */
+  readonly changes: readonly string[];
+}
+
+/** What to tell of a place whose model isn't the one that its weights were trained in. */
+export function toldOf({ weights, changes }: Place): readonly Diagnostic[] {
+  return changes.length === 0 ? [] : [diagnostic("changed-model", null, { path: weights, changes })];
+}
+
+/** Whose weights a place takes. */
+export function weightsFrom({ changes }: Place): "model" | "any" {
+  return changes.length === 0 ? "model" : "any";
 }
 
 /** The model of a place: the spec's, without constraints where they were written out. */
@@ -104,12 +118,25 @@ export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model
   const set = { ...kept.set, ...options.set };
   const { batch } = recipe;
   const writtenOut = kept.writtenOut === true;
-  return good({ ...kept, weights, model: options.model ?? kept.model, set, batch, writtenOut });
+  const changes = Object.entries(options.set)
+    .filter(([key, value]) => kept.set[key] !== value)
+    .map(([key, value]) => `${key}=${value}`);
+  return good({ ...kept, weights, model: options.model ?? kept.model, set, batch, writtenOut, changes });
 }
 
 /** A spec by itself. */
 export function placeOfSpec(file: string, model: string | null, set: Record<string, string>): Place {
-  return { file, weights: "", model, set, data: null, classNames: null, batch: 128, writtenOut: false };
+  return {
+    file,
+    weights: "",
+    model,
+    set,
+    data: null,
+    classNames: null,
+    batch: 128,
+    writtenOut: false,
+    changes: [],
+  };
 }
 
 async function open(model: Model, place: Place, engine: Engine): Promise<Result<Trained>> {
@@ -117,7 +144,7 @@ async function open(model: Model, place: Place, engine: Engine): Promise<Result<
   if (problem) return bad(problem);
   const { weights: weightsPath, data, classNames, batch } = place;
   const shapes = new Map(model.weights.map((w) => [`param/${w.path}`, w.shape]));
-  const checkpoint = readCheckpoint(weightsPath, model, shapes);
+  const checkpoint = readCheckpoint(weightsPath, model, shapes, weightsFrom(place));
   if (!checkpoint.ok) return checkpoint;
   const graph = buildInferenceGraph(model, { batch });
   if (!graph.ok) return graph;
@@ -132,6 +159,7 @@ async function open(model: Model, place: Place, engine: Engine): Promise<Result<
     batch,
     data,
     classNames,
+    changes: place.changes,
   });
 }
 

@@ -57,23 +57,28 @@ export function readCheckpoint(
   path: string,
   model: Model,
   expected: ReadonlyMap<string, readonly number[]>,
+  from: "model" | "any" = "model",
 ): Result<Checkpoint> {
   const bytes = readBytes(path, "checkpoint");
-  return bytes.ok ? decodeCheckpoint(bytes.value, path, model, expected) : bytes;
+  return bytes.ok ? decodeCheckpoint(bytes.value, path, model, expected, from) : bytes;
 }
 
-/** The same from the file's bytes; `path` is what errors call it. */
+/**
+ * The same from the file's bytes; `path` is what errors call it. `from`: "any" also takes weights that were trained in
+ * another model, as long as they fit.
+ */
 export function decodeCheckpoint(
   bytes: Uint8Array,
   path: string,
   model: Model,
   expected: ReadonlyMap<string, readonly number[]>,
+  from: "model" | "any" = "model",
 ): Result<Checkpoint> {
   const file = readSafetensors(bytes, path);
   if (!file.ok) return file;
   const { tensors, metadata } = file.value;
   const misfit = (problem: string) => bad(diagnostic("checkpoint-mismatch", null, { path, problem }));
-  if (metadata.modelHash !== undefined && metadata.modelHash !== modelHash(model))
+  if (from === "model" && metadata.modelHash !== undefined && metadata.modelHash !== modelHash(model))
     return misfit("it was made from another spec");
   const state = new Map<string, HostTensor>();
   for (const [name, shape] of expected) {

@@ -9,10 +9,10 @@ import { lipsc } from "./run.ts";
 const folder = mkdtempSync(join(tmpdir(), "lipsc-write-out-"));
 const spec = join(folder, "spec.lips");
 const text = `lips 1
-model Small {
+model Small(slope: real = 1) {
   input image: [28, 28, 1] in [0, 1]
   weights { init: orthogonal, constraint: orthogonal }
-  output logits = image |> Flatten |> Linear(16) |> MaxMin |> Linear(12) |> MaxMin |> Linear(10, constraint: unit_rows)
+  output logits = image |> Flatten |> Linear(16) |> MaxMin |> Linear(12) |> MaxMin |> Scale(slope) |> Linear(10, constraint: unit_rows)
   certify always: margin(image -> logits) <= 2
   certify at checkpoint: margin(image -> logits) <= 1.9
 }
@@ -132,5 +132,28 @@ describe("lipsc write-out", () => {
       expect(stderr).toContain(words);
       expect(code).not.toBe(0);
     }
+  });
+});
+
+describe("--set on a run", () => {
+  it("is about the changed model with the run's weights, and says so (LIPS0623 changed-model)", async () => {
+    const { run, plain } = await made;
+    const json = ["--format", "json"];
+    const eps = ["--certify", "--eps", "0.25", "--samples", "100", "--attack", "none"];
+    const [evaluated, bound, twice, same] = await Promise.all([
+      lipsc("eval", run, ...eps, ...json, "--set", "slope=2"),
+      certified(run),
+      lipsc("certify", plain, ...json, "--set", "slope=2"),
+      lipsc("certify", run, "--set", "nothing=2"),
+    ]);
+    expect(evaluated.stderr).toContain("LIPS0623");
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ sound: true, weights: { changes: ["slope=2"] } });
+    const document = JSON.parse(twice.stdout) as Certify & { diagnostics: readonly { code: string }[] };
+    const upper = document.model.bounds.find(
+      ({ phase, normIn, normOut }) => phase === "checkpoint" && normIn === "l2" && normOut === "l2",
+    )?.upper;
+    expect(Math.abs((upper ?? NaN) / (2 * bound.l2) - 1)).toBeLessThan(1e-6);
+    expect(document.diagnostics.map(({ code }) => code)).toContain("LIPS0623");
+    expect(same.code).toBe(1);
   });
 });

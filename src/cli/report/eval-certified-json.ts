@@ -13,6 +13,7 @@ export function certifiedDocument(report: CertifiedReport): object {
       path: trained.weightsPath,
       sha256: report.sha256,
       constraints: report.written ? "written out" : "none",
+      changes: trained.changes,
     },
     engine: { name: engine.name, version: engine.version, device: engine.device },
     data: {

@@ -157,6 +157,13 @@ export const runRows = {
     help: (p: { classes: number }) =>
       `name the whole data set, or make the head smaller: --set classes=${p.classes}, where the model has such a parameter`,
   },
+  "changed-model": {
+    code: "LIPS0623",
+    severity: "warning",
+    message: (p: { path: string; changes: readonly string[] }) =>
+      `The weights of \`${p.path}\` were trained in another model, without ${p.changes.join(", ")}.`,
+    help: () => "what follows is about the changed model with these weights, not about the run",
+  },
   "weights-differ": {
     code: "LIPS0622",
     severity: "error",

@@ -7,11 +7,13 @@
  * D(S − G)D = I − (WD)ᵀ(WD) on the columns that aren't zero.
  */
 import type { Parametrisation } from "./constraint.ts";
-import { inverseRoot } from "./scale.ts";
+import { inverseRoot, sized } from "./scale.ts";
 
 export const aol: Parametrisation = {
   effective(builder, w) {
-    const sums = builder.sum(builder.abs(builder.matmul(w, w, true, false)), [0], true);
-    return builder.mul(w, inverseRoot(builder, sums));
+    // (W/m)·D(W/m) = W·D(W).
+    const small = sized(builder, w);
+    const sums = builder.sum(builder.abs(builder.matmul(small, small, true, false)), [0], true);
+    return builder.mul(small, inverseRoot(builder, sums));
   },
 };

@@ -15,6 +15,15 @@ export function largestEntry(builder: Builder, w: Tensor): Tensor {
   return builder.fixed(builder.max(builder.abs(w), [0, 1]));
 }
 
+/**
+ * W/m with m > 0 the largest absolute entry, of the matrix or of each row: for what doesn't depend on the size of W, or of its
+ * rows. Squares of the result stay in float32; autodiff takes m as a constant, which is exact because m cancels.
+ */
+export function sized(builder: Builder, w: Tensor, of: "matrix" | "rows" = "matrix"): Tensor {
+  const most = builder.max(builder.abs(w), of === "rows" ? [1] : [0, 1], true);
+  return builder.div(w, builder.fixed(builder.maximum(most, least)));
+}
+
 /** Floor of divisors and norms in `within`: their squares, and quotients by them, stay in float32. */
 export const least = 1e-12;
 

@@ -6,12 +6,18 @@
  * (arXiv 1602.07868) with the length fixed.
  */
 import type { Parametrisation } from "./constraint.ts";
-import { inverseRoot } from "./scale.ts";
+import { inverseRoot, sized } from "./scale.ts";
 
 export const unitRows: Parametrisation = {
-  effective: (builder, w) => builder.mul(w, inverseRoot(builder, builder.sum(builder.mul(w, w), [1], true))),
+  effective(builder, w) {
+    const small = sized(builder, w, "rows");
+    return builder.mul(small, inverseRoot(builder, builder.sum(builder.mul(small, small), [1], true)));
+  },
 };
 
 export const unitRms: Parametrisation = {
-  effective: (builder, w) => builder.mul(w, inverseRoot(builder, builder.mean(builder.mul(w, w), [1], true))),
+  effective(builder, w) {
+    const small = sized(builder, w, "rows");
+    return builder.mul(small, inverseRoot(builder, builder.mean(builder.mul(small, small), [1], true)));
+  },
 };

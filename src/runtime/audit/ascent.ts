@@ -132,6 +132,8 @@ class Ascent {
   private readonly count: number;
   private readonly x: Float64Array;
   private readonly delta: Float64Array;
+  /** Typical size of an entry. */
+  private readonly scale: number;
   private readonly distances: readonly number[];
   private readonly best: Pair[] = [];
 
@@ -143,17 +145,21 @@ class Ascent {
     this.x = new Float64Array(restarts * this.count);
     this.delta = new Float64Array(restarts * this.count);
     const random = generator(seed, 1);
-    const scale = scaleOf(input.domain, this.shape);
+    const scale = (this.scale = scaleOf(input.domain, this.shape, samples));
     // From small steps, where the slope is that of the derivative, to large ones; float32 drowns smaller ones.
     const each = [1e-3, 1e-2, 5e-2, 0.3].map((entry) => entry * scale);
-    const entries = norm === "l2" ? this.count : norm === "token" ? (this.shape.at(-1) ?? 1) : 1;
+    const channels = this.shape.at(-1) ?? 1;
+    const entries = norm === "l2" ? this.count : norm === "token" ? channels : 1;
     this.distances = Array.from({ length: restarts }, (_, b) => each[b % each.length] * Math.sqrt(entries));
     for (let b = 0; b < restarts; b++) {
       // Every second start is a sample of the data, where there are any.
       const sample = b % 2 === 0 ? samples[b / 2] : undefined;
-      const spread = scale * 10 ** (random() - 0.5);
+      // Where a layer divides by the length of a token, it is steep at short ones beside long ones.
+      const uneven = input.domain.kind !== "box" && random() < 0.5;
+      let spread = scale * 10 ** (random() - 0.5);
       const middle = input.domain.kind === "box" ? (input.domain.low + input.domain.high) / 2 : 0;
       for (let i = 0; i < this.count; i++) {
+        if (uneven && i % channels === 0) spread = scale * 10 ** (2 * random() - 1.5);
         this.x[b * this.count + i] = sample ? sample[i] : middle + spread * normal(random);
         this.delta[b * this.count + i] = normal(random);
       }
@@ -194,7 +200,7 @@ class Ascent {
     }
     const climbX = adam(this.x);
     const climbDelta = adam(this.delta);
-    const scale = scaleOf(input.domain, this.shape);
+    const { scale } = this;
     for (let step = 0; step <= steps; step++) {
       const y = this.x.map((v, i) => v + this.delta[i]);
       const out = await session.run({

@@ -86,9 +86,14 @@ export function inDomain(x: ArrayLike<number>, shape: Shape, domain: Domain): bo
   return true;
 }
 
-/** Typical size of an entry: half the width of a box, the entry of a ball's sphere, 1 where nothing is said. */
-export function scaleOf(domain: Domain, shape: Shape): number {
+/**
+ * Typical size of an entry: half the width of a box, the entry of a ball's sphere; where nothing is said that of the samples,
+ * and 1 without any.
+ */
+export function scaleOf(domain: Domain, shape: Shape, samples: readonly ArrayLike<number>[] = []): number {
   if (domain.kind === "box") return (domain.high - domain.low) / 2 || 1;
   if (domain.kind === "ball") return domain.radius / Math.sqrt(width(domain.norm, shape));
-  return 1;
+  const entries = samples.reduce((n, sample) => n + sample.length, 0);
+  const squares = samples.reduce((sum, sample) => sum + normOf(sample, [sample.length], "l2") ** 2, 0);
+  return Math.sqrt(squares / entries) || 1;
 }
