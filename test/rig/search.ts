@@ -3,6 +3,10 @@
  * asked, over weights), in float64. What is reported is always a difference quotient between two points of the domain,
  * less its rounding error, never a derivative: at a kink autodiff's answer is no slope (docs/gains.md, "Observed").
  */
+import { float64 } from "../../src/rounding/arithmetic.ts";
+import { zero } from "../../src/rounding/deviation.ts";
+import { runningErrors } from "../../src/rounding/running.ts";
+import { Value } from "../../src/rounding/value.ts";
 import { gradients } from "../../src/graph/autodiff.ts";
 import { Builder, type Tensor } from "../../src/graph/builder.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
@@ -115,6 +119,26 @@ export function run(
   feeds: ReadonlyMap<ValueId, ArrayLike<number>>,
   to: ValueId,
 ): Float64Array {
+  const { graph, inputs } = graphOf(sketch, feeds, to);
+  return interpret(graph, inputs).to.data;
+}
+
+/** ≥ ‖computed − exact‖₂ of what `run` gives; ∞ where nothing is proven of it. */
+export function errorOf(
+  sketch: Sketch,
+  feeds: ReadonlyMap<ValueId, ArrayLike<number>>,
+  to: ValueId,
+): number {
+  const { graph, inputs } = graphOf(sketch, feeds, to);
+  const values = Object.entries(inputs).map(([name, { shape, data }]): [string, Value] => [
+    name,
+    new Value(shape, Float64Array.from(data), [zero], { constant: name.startsWith("w") }),
+  ]);
+  const { l2 } = runningErrors(graph, Object.fromEntries(values), [float64]).to.tracks[0];
+  return Number.isNaN(l2) ? Infinity : l2;
+}
+
+function graphOf(sketch: Sketch, feeds: ReadonlyMap<ValueId, ArrayLike<number>>, to: ValueId) {
   const model = sketch.model();
   const builder = new Builder();
   const known = new Map<ValueId, Tensor>();
@@ -130,7 +154,7 @@ export function run(
   });
   const result = lower(model, builder, 1, known, weights).get(to);
   if (!result) throw new Error("the value can't be computed from what is fed");
-  return interpret(builder.graph("sketch", [{ name: "to", tensor: result }]), inputs).to.data;
+  return { graph: builder.graph("sketch", [{ name: "to", tensor: result }]), inputs };
 }
 
 function ascend(sketch: Sketch, hunt: Hunt, batch: number, seed: number): Found {

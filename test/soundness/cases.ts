@@ -36,6 +36,23 @@ export const cases: Readonly<Record<string, Witness>> = {
       from: "linear",
       to: "residual",
     },
+  "scores of 1e14 that differ by 1e-4: rounding, no breach": {
+    source: `model M {
+  weights { init: spectral, constraint: spectral(0.7) }
+  input x: [4, 1] in [-1/2, 3]
+  let v1 = Attend(x, x, x, heads: 1, score: distance, position: relative)
+  output out = v1
+}`,
+    phase: "checkpoint",
+    weightsAre: "free",
+    weights: { "attend.position": [1e14, 1e14, 1e14, 1e14, 1e14, 1e14, 1e14] },
+    inputs: { x: [0, 0, 0, 0] },
+    x: [-0.5, 1.8600431673657434, -0.4515159299206411, 0.13120438262073822],
+    y: [-0.49996999999999997, 1.8600131673657434, -0.45148592992064107, 0.13123438262073825],
+    claimed: { kind: "gain", normIn: "linf", normOut: "l2" },
+    from: "x",
+    to: "attend",
+  },
   "a distance of 1e-12 beside numbers of size 1 that cancel: rounding, no breach": {
     source: `model M {
   weights { init: orthogonal, bias: false }
