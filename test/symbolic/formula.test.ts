@@ -1,6 +1,7 @@
 /** Formulas: worth the certified number, a valid bound for other values too, and fit to be printed. */
 import { Ajv } from "ajv";
 import fc from "fast-check";
+import { renderToString } from "katex";
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { collect } from "../../src/cli/report/collect.ts";
@@ -206,6 +207,31 @@ describe("evaluation fails closed", () => {
   });
 });
 
+/** KaTeX knows all that is used but `\\intertext`: what stands between two of them, and their own text, by itself. */
+function displays(latex: string): string[] {
+  const between = latex.split(/\\begin\{align\*\}|\\end\{align\*\}/).filter((_, i) => i % 2 === 1);
+  return between.flatMap((block) =>
+    block
+      .split("\n")
+      .reduce<string[][]>(
+        (parts, line) =>
+          line.includes("\\intertext")
+            ? [...parts, [line], []]
+            : [...parts.slice(0, -1), [...(parts.at(-1) ?? []), line]],
+        [[]],
+      )
+      .map((lines) => lines.join("\n").trim())
+      .filter((text) => text !== "")
+      .map((text) =>
+        text.startsWith("\\intertext")
+          ? text.replace("\\intertext", "\\text")
+          : `\\begin{align*}${text.replace(/\\\\$/, "")}\\end{align*}`,
+      ),
+  );
+}
+
+const strict = { displayMode: true, throwOnError: true, strict: "error" } as const;
+
 describe("what is printed", () => {
   const paint = painter(false);
   const schema = JSON.parse(readFileSync("src/cli/report/check.schema.json", "utf8")) as object;
@@ -225,7 +251,7 @@ describe("what is printed", () => {
     expect(formula.symbols.every(({ paths }) => paths.length === 1 || paths.length === 3)).toBe(true);
   });
 
-  test.each(specs)("%s: balanced LaTeX, no name without a meaning, no NaN", (name) => {
+  test.each(specs)("%s: LaTeX that compiles, no name without a meaning, no NaN", (name) => {
     for (const model of modelsOf(`specs/${name}.lips`)) {
       const report = collect(model);
       const latex = formulasLatex(report);
@@ -239,6 +265,7 @@ describe("what is printed", () => {
       const all = formulas.join("\n");
       expect(all.split("\\left").length).toBe(all.split("\\right").length);
       expect(all.match(/\\begin\{align\*\}/g)?.length).toBe(all.match(/\\end\{align\*\}/g)?.length);
+      for (const piece of displays(all)) expect(() => renderToString(piece, strict)).not.toThrow();
       // What pdflatex has no letters for.
       expect(/[^\x20-\x7e\n]/.exec(all)?.[0]).toBeUndefined();
       // No line breaks after the last line, nor none in between.
