@@ -20,7 +20,12 @@ const audit = 0;
 
 /** A row: what is trained, or (`of`) the trained weights of another row in a changed model, on `samples` test samples. */
 const rows = [
-  { name: "linear", title: "one linear map", spec: "certified-fashion-mlp", set: ["widths=[]", "train.augment=[]"] },
+  {
+    name: "linear",
+    title: "one linear map",
+    spec: "certified-fashion-mlp",
+    set: ["widths=[]", "train.augment=[]"],
+  },
   { name: "mlp", title: "perceptron", spec: "certified-fashion-mlp", set: [] },
   { name: "attention", title: "transformer with attention", spec: "certified-fashion", set: [] },
   {
