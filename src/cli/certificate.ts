@@ -1,7 +1,7 @@
 /** `check --certificate` and `certify --certificate`: writes what was proven as a document that `verify` derives again. */
-import { basename } from "node:path";
+import { basename, isAbsolute, relative } from "node:path";
 import { writeCertificate, type PhaseOfProof, type Subject } from "../certificate/write.ts";
-import type { Certificate, Proof } from "../certificate/verify/document.ts";
+import type { Certificate, HashedFile, Proof } from "../certificate/verify/document.ts";
 import { Refusal } from "../certificate/verify/refusal.ts";
 import { verify } from "../certificate/verify/verify.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
@@ -29,7 +29,9 @@ export function writeCertificateFile(
     diagnostic("run-option", null, { option: "--certificate", problem: text });
   if (isUnsolved(model)) return fail(option("the model waits for the number that `solve` stands for"));
   try {
-    const certificate = writeCertificate(model, phases, { ...subject, lipsc: version });
+    const specs = subject.specs.map(portable);
+    const weights = subject.weights && portable(subject.weights);
+    const certificate = writeCertificate(model, phases, { ...subject, specs, weights, lipsc: version });
     const json = JSON.stringify(certificate) + "\n";
     verify(json);
     const written = writeWhole(path, json);
@@ -39,6 +41,14 @@ export function writeCertificateFile(
     if (!(error instanceof Refusal)) throw error;
     return fail(option(`there is no certificate of this model: \`${error.where}\`: ${error.message}`));
   }
+}
+
+/** By the path from here, or by the name alone where the file lies elsewhere: a certificate is read on other machines. */
+function portable({ path, sha256 }: HashedFile): HashedFile {
+  if (!isAbsolute(path)) return { path, sha256 };
+  const near = relative(process.cwd(), path);
+  const outside = near === "" || near.startsWith("..") || isAbsolute(near);
+  return { path: (outside ? basename(path) : near).replaceAll("\\", "/"), sha256 };
 }
 
 /** One line for the file, and one for every bound that the certificate shows less tightly than the analysis. */
