@@ -23,7 +23,7 @@ import { auditText, bracketDocument, broken, type BlockBrackets, type Bracket } 
 import { plural } from "./report/numbers.ts";
 import { painter } from "./report/table.ts";
 
-export interface AuditOptions extends Omit<CertifyOptions, "explainBound">, EngineFlags {
+export interface AuditOptions extends Omit<CertifyOptions, "explainBound" | "formula">, EngineFlags {
   readonly data: string | null;
   readonly restarts: number;
   readonly steps: number;

@@ -28,6 +28,8 @@ export interface CertifyOptions {
   readonly set: Record<string, string>;
   readonly format: "text" | "json";
   readonly explainBound: boolean;
+  /** After the report as text, in its place as LaTeX. */
+  readonly formula: "text" | "latex" | null;
   readonly color: boolean;
   /** Where the certificate goes; left out: none is written. */
   readonly certificate?: string;
@@ -159,7 +161,13 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
   const rounding = roundingOf(weighted, report);
   if (options.format === "json") {
     const { certifyDocument } = await import("./report/certify-json.ts");
-    process.stdout.write(JSON.stringify(certifyDocument(certified, rounding, sources), null, 2) + "\n");
+    const formulas = options.formula ? (await import("./report/formula.ts")).formulasData : null;
+    const document = certifyDocument(certified, rounding, sources, formulas);
+    process.stdout.write(JSON.stringify(document, null, 2) + "\n");
+  } else if (options.formula === "latex") {
+    const { formulasLatex } = await import("./report/formula.ts");
+    process.stdout.write(formulasLatex(report));
+    printDiagnostics(diagnostics, sources, color);
   } else {
     const { certifyText } = await import("./report/certify-text.ts");
     const paint = painter(options.color && wantsColor(process.stdout));
@@ -168,6 +176,10 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
       const { explainBound } = await import("./report/explain.ts");
       const explained = explainBound(report, sources, paint);
       if (explained !== "") process.stdout.write("\n" + explained);
+    }
+    if (options.formula === "text") {
+      const { formulasText } = await import("./report/formula.ts");
+      process.stdout.write("\n" + formulasText(report, sources, paint));
     }
     printDiagnostics(diagnostics, sources, color);
   }

@@ -11,6 +11,12 @@ interface WeightsFlags {
   color: boolean;
 }
 
+interface CertifyFlags {
+  explainBound?: boolean;
+  formula?: "text" | "latex";
+  certificate?: string;
+}
+
 interface AuditFlags {
   restarts: number;
   steps: number;
@@ -39,15 +45,24 @@ export function addProofCommands(program: Command, set: () => Option): void {
         "proven bounds of trained weights, and the claims `at checkpoint`; exit code 1 where one is not proven",
       )
       .option("--explain-bound", "shows where the bound comes from, layer by layer")
+      .addOption(
+        new Option(
+          "--formula [form]",
+          "the bound as a formula in the norms of the weights, layer after layer, for text or for LaTeX",
+        )
+          .choices(["text", "latex"])
+          .preset("text"),
+      )
       .option("--certificate <file>", "writes what is proven as a certificate, for `verify`"),
-  ).action(async (path: string, flags: WeightsFlags & { explainBound?: boolean; certificate?: string }) => {
-    const explainBound = flags.explainBound === true;
-    if (explainBound && flags.format !== "text")
-      throw new CommanderError(
-        2,
-        "lipsc.options",
-        "error: `--explain-bound`: it is part of the text report only.",
-      );
+  ).action(async (path: string, flags: WeightsFlags & CertifyFlags) => {
+    const [explainBound, formula] = [flags.explainBound === true, flags.formula ?? null];
+    const fail = (option: string, why: string): never => {
+      throw new CommanderError(2, "lipsc.options", `error: \`${option}\`: ${why}.`);
+    };
+    if (flags.format !== "text" && explainBound)
+      fail("--explain-bound", "it is part of the text report only");
+    if (flags.format !== "text" && formula === "latex")
+      fail("--formula latex", "JSON has both, text and LaTeX");
     const { runCertify } = await import("./certify.ts");
     process.exitCode = await runCertify({
       ...flags,
@@ -55,6 +70,7 @@ export function addProofCommands(program: Command, set: () => Option): void {
       weights: flags.weights ?? null,
       model: flags.model ?? null,
       explainBound,
+      formula,
     });
   });
 

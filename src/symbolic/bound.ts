@@ -35,10 +35,13 @@ export interface NoFormula {
   readonly none: string;
 }
 
-/** From one value of the model's own graph to all others; the phases that a spec alone can speak of. */
+/**
+ * From one value of the model's own graph to all others. At a checkpoint `facts` are those of the stored weights, and the bound
+ * is that of layer after layer: neighbouring affine maps aren't multiplied.
+ */
 export function symbolicBound(
   model: Model,
-  phase: Exclude<Phase, "checkpoint">,
+  phase: Phase,
   source: ValueId,
   facts: (weight: Weight) => WeightFacts = (weight) => weightFacts(weight, phase),
 ): SymbolicBound | NoFormula {

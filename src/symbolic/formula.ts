@@ -1,5 +1,7 @@
 /** A bound as lines that a person reads: a layer each, loops folded, symbols named. */
+import type { WeightOracle } from "../gain/facts.ts";
 import { norms } from "../gain/gain.ts";
+import { weightFacts } from "../gain/weights.ts";
 import type { Model, Node, Norm, Phase, ValueId } from "../model/model.ts";
 import { type Atom, type Product } from "./algebra.ts";
 import { symbolicBound, type NoFormula, type SymbolicBound } from "./bound.ts";
@@ -45,13 +47,14 @@ export interface Slot {
 /** The bound from one value to another between these norms, however long it is. */
 export function expressionOf(
   model: Model,
-  phase: Exclude<Phase, "checkpoint">,
+  phase: Phase,
   source: ValueId,
   target: ValueId,
   from: Norm,
   to: Norm,
+  oracle: WeightOracle = weightFacts,
 ): Pick<Formula, "bound" | "expression"> | NoFormula {
-  const bound = symbolicBound(model, phase, source);
+  const bound = symbolicBound(model, phase, source, (weight) => oracle(weight, phase));
   if ("none" in bound) return bound;
   return { bound, expression: bound.gain(target)[3 * norms.indexOf(from) + norms.indexOf(to)] };
 }
@@ -59,13 +62,14 @@ export function expressionOf(
 /** The same as lines for people. */
 export function formulaOf(
   model: Model,
-  phase: Exclude<Phase, "checkpoint">,
+  phase: Phase,
   source: ValueId,
   target: ValueId,
   from: Norm,
   to: Norm,
+  oracle: WeightOracle = weightFacts,
 ): Formula | NoFormula {
-  const found = expressionOf(model, phase, source, target, from, to);
+  const found = expressionOf(model, phase, source, target, from, to, oracle);
   if ("none" in found) return found;
   try {
     const stages = stagesOf(model, found.bound, source, target, from, to);

@@ -71,6 +71,25 @@ describe("lipsc certify", () => {
     expect(document.model.bounds.every(({ upper }) => Number.isFinite(upper))).toBe(true);
   });
 
+  it("shows the bound as a formula in the norms of the trained weights, layer after layer", async () => {
+    const { run } = await trained;
+    const text = await lipsc("certify", run, "--formula");
+    expect(text.stdout).toContain("image → logits at checkpoint as a formula");
+    expect(text.stdout).toMatch(
+      /the bound is A = \S+, layer after layer; with neighbours multiplied first \S+ is proven/,
+    );
+    const json = await lipsc("certify", run, "--formula", "--format", "json");
+    const document = JSON.parse(json.stdout) as {
+      model: { formulas: { upper: number; value: number; symbols: { text: string; values: number[] }[] }[] };
+    };
+    expect(validate(document) ? [] : validate.errors).toEqual([]);
+    const [{ upper, value, symbols }] = document.model.formulas;
+    expect(value).toBeGreaterThanOrEqual(upper);
+    expect(symbols.some(({ text: name }) => name.startsWith("σ"))).toBe(true);
+    const latex = await lipsc("certify", run, "--formula", "latex");
+    expect(latex.stdout).toMatch(/^% lipsc: the l2 bound of image -> logits at checkpoint/);
+  });
+
   it("the spec with --weights gives the same numbers; a claim that holds is exit code 0", async () => {
     const { spec, run, weights } = await trained;
     const bounds = async (...args: string[]): Promise<unknown> =>

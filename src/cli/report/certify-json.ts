@@ -2,13 +2,14 @@
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Certified, Rounding } from "../certify.ts";
 import { version } from "../version.ts";
-import { type Sources } from "./collect.ts";
+import type { ModelReport, Sources } from "./collect.ts";
 import { diagnosticsOf, modelOf } from "./json.ts";
 
 export function certifyDocument(
   { report, subject, diagnostics }: Certified,
   rounding: Rounding | null,
   sources: Sources,
+  formulas: ((report: ModelReport) => readonly object[]) | null = null,
 ): object {
   const { specs, set, weights, writtenOut, step, seconds } = subject;
   return {
@@ -17,7 +18,7 @@ export function certifyDocument(
     weights: { ...weights, step, writtenOut },
     seconds,
     rounding,
-    model: modelOf(report, sources),
+    model: { ...modelOf(report, sources), ...(formulas ? { formulas: formulas(report) } : {}) },
     diagnostics: diagnosticsOf(diagnostics, sources),
   };
 }

@@ -58,7 +58,7 @@ export function evaluatedText(report: ModelReport, settings: readonly Setting[],
   const unfit = new Map<string, Diagnostic>();
   const rows = boundsWithFormula(report).flatMap((target) => {
     const { phase, source, target: to, normIn, normOut } = target;
-    const formula = expressionOf(report.model, phase, source, to, normIn, normOut);
+    const formula = expressionOf(report.model, phase, source, to, normIn, normOut, report.measured?.oracle);
     if ("none" in formula) return [];
     const symbols = formula.bound.symbols;
     for (const setting of settings) {

@@ -1,6 +1,7 @@
 /** `check --formula`: the bound as a formula in the numbers of the spec and the norms of its weights, as text or LaTeX. */
 import { entry } from "../../gain/gain.ts";
 import type { Model, Norm, Phase, ValueId } from "../../model/model.ts";
+import { evaluate } from "../../symbolic/evaluate.ts";
 import type { Symbol } from "../../symbolic/expression.ts";
 import { gainLetters } from "../../symbolic/factors.ts";
 import { common, formulaOf, type Formula, type Row, type Slot } from "../../symbolic/formula.ts";
@@ -13,7 +14,7 @@ import { tabulate, wrap, type Paint } from "./table.ts";
 
 /** A bound that has a formula. */
 export interface Target {
-  readonly phase: Exclude<Phase, "checkpoint">;
+  readonly phase: Phase;
   readonly from: string;
   readonly to: string;
   readonly source: ValueId;
@@ -24,7 +25,10 @@ export interface Target {
 }
 
 /** Every finite l2 bound from an input to an output, and the bounds that gain claims are about. */
-export function boundsWithFormula({ matrices, verdicts, analysisOf, model }: ModelReport): readonly Target[] {
+export function boundsWithFormula(report: ModelReport): readonly Target[] {
+  const { matrices, verdicts, analysisOf, model } = report;
+  // Of trained weights what is proven of them; else what the spec proves.
+  const about = (phase: Phase): boolean => (phase === "checkpoint") === (report.phase === "checkpoint");
   const found = new Map<string, Target>();
   const take = (target: Target): void => {
     const { phase, source, target: to, normIn, normOut, upper } = target;
@@ -32,7 +36,7 @@ export function boundsWithFormula({ matrices, verdicts, analysisOf, model }: Mod
     if (Number.isFinite(upper) && upper > 0 && !found.has(key)) found.set(key, target);
   };
   for (const { phase, from, to, source, target, upper } of matrices) {
-    if (phase === "checkpoint") continue;
+    if (!about(phase)) continue;
     take({ phase, from, to, source, target, normIn: "l2", normOut: "l2", upper: upper[0] });
   }
   const own = new Set([
@@ -42,7 +46,7 @@ export function boundsWithFormula({ matrices, verdicts, analysisOf, model }: Mod
   const plain = (norm: Norm | "rms"): Norm => (norm === "rms" ? "token" : norm);
   for (const { claim } of verdicts) {
     const { kind, phase, from: source, to: target, fromName: from, toName: to } = claim;
-    if (kind !== "gain" || phase === "checkpoint" || !own.has(source) || !own.has(target)) continue;
+    if (kind !== "gain" || !about(phase) || !own.has(source) || !own.has(target)) continue;
     const [normIn, normOut] = [plain(claim.normIn), plain(claim.normOut)];
     const upper = entry(analysisOf(phase).from(source).gain(target), normIn, normOut);
     take({ phase, from, to, source, target, normIn, normOut, upper });
@@ -54,12 +58,13 @@ type Found = ReturnType<typeof formulaOf>;
 const known = new WeakMap<Model, Map<string, Found>>();
 
 /** Made once for each bound of a model. */
-export function formulaFor({ model }: ModelReport, bound: Target): Found {
+export function formulaFor({ model, measured }: ModelReport, bound: Target): Found {
   const { phase, source, target, normIn, normOut } = bound;
   const key = `${phase} ${source} ${target} ${normIn} ${normOut}`;
   const formulas = known.get(model) ?? new Map<string, Found>();
   known.set(model, formulas);
-  const formula = formulas.get(key) ?? formulaOf(model, phase, source, target, normIn, normOut);
+  const formula =
+    formulas.get(key) ?? formulaOf(model, phase, source, target, normIn, normOut, measured?.oracle);
   formulas.set(key, formula);
   return formula;
 }
@@ -125,11 +130,26 @@ function text(
     ...wrap(what).map((line) => paint("dim", line)),
     paint("dim", head),
     ...lines,
-    `  the bound is ${gainLetters[last]} = ${showBound(bound.upper)}`,
+    `  the bound is ${gainLetters[last]} = ${provenBy(formula, bound)}`,
     "",
     paint("dim", second),
     ...names,
   ];
+}
+
+/** The formula's value. Of trained weights more may be proven: neighbouring maps are multiplied before their norm is taken. */
+function provenBy(formula: Formula, { phase, upper }: Target): string {
+  if (phase !== "checkpoint") return showBound(upper);
+  const value = valueOf(formula);
+  const less = upper < value * (1 - 1e-6);
+  const more = less
+    ? `, layer after layer; with neighbours multiplied first ${showBound(upper)} is proven`
+    : "";
+  return showBound(value) + more;
+}
+
+function valueOf({ expression, bound }: Formula): number {
+  return evaluate(expression, ({ value }) => value, bound.conditions);
 }
 
 function inner(mark: string): string {
@@ -286,7 +306,7 @@ export function formulasData(report: ModelReport): readonly object[] {
     const { phase, from, to, normIn, normOut, upper } = bound;
     const about = { phase, from, to, normIn, normOut, upper };
     const formula = formulaFor(report, bound);
-    if ("none" in formula) return { ...about, none: formula.none, layers: [], symbols: [] };
+    if ("none" in formula) return { ...about, value: null, none: formula.none, layers: [], symbols: [] };
     const layers = formula.rows.map((row) => ({
       paths: row.nodes.map((node) => node.path),
       updates: row.updates.map(({ to, formula: of }) => ({
@@ -302,6 +322,6 @@ export function formulasData(report: ModelReport): readonly object[] {
       paths: slot.symbols.map((symbol) => symbol.path),
       values: slot.symbols.map((symbol) => symbol.value),
     }));
-    return { ...about, none: null, layers, symbols };
+    return { ...about, value: valueOf(formula), none: null, layers, symbols };
   });
 }
