@@ -124,6 +124,6 @@ export function writeWhole(path: string, content: Uint8Array | string): Result<v
   return written;
 }
 
-export function appendLine(path: string, line: string): Result<void> {
-  return attempt(path, "written", () => appendFileSync(path, line + "\n"));
+export function append(path: string, content: string | Uint8Array): Result<void> {
+  return attempt(path, "written", () => appendFileSync(path, content));
 }
