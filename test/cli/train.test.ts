@@ -26,6 +26,7 @@ describe("lipsc train", () => {
     expect(readdirSync(folder).sort()).toEqual([
       "checkpoint.safetensors",
       "config.json",
+      "events.out.tfevents.0.lipsc",
       "metrics.jsonl",
       "model.safetensors",
     ]);
