@@ -45,7 +45,11 @@ function scalarsOf(metric: Metric): (readonly [tag: string, value: number])[] {
   const reported = metric.kind === "epoch" ? (metric.reported ?? []) : [];
   return [
     ...plain,
-    ...reported.map(({ kind, norm, epsilon, share }) => [`${kind}/${norm}/${epsilon}`, share] as const),
+    ...reported.map((figure) =>
+      figure.kind === "observed_gain"
+        ? ([`observed_gain/${figure.norm}`, figure.lower] as const)
+        : ([`${figure.kind}/${figure.norm}/${figure.epsilon}`, figure.share] as const),
+    ),
   ];
 }
 

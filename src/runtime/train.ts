@@ -7,6 +7,7 @@ import { encodeCheckpoint, encodeWeights, findNotFinite } from "./checkpoint.ts"
 import type { HostTensor } from "./engine.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { writeWhole } from "./files.ts";
+import { observedGain, wantsObservedGain } from "./audit/observed.ts";
 import { openMetrics, type MetricsFile } from "./metrics.ts";
 import { prepare, type Place, type Prepared, type TrainPlan } from "./prepare.ts";
 import { formatEpoch, type Progress } from "./progress.ts";
@@ -269,13 +270,25 @@ class Loop {
     return evaluate(tester, await this.weights(), data.test, names, recipe.batch);
   }
 
-  /** Certified accuracy after each epoch, accuracy under attack at the end. */
+  /** Certified accuracy and the observed gain after each epoch, accuracy under attack at the end. */
   private async report(attacked: boolean): Promise<Result<readonly Reported[]>> {
     const { plan, tester } = this.prepared;
     const { model, data, recipe, engine, prove } = plan;
-    if (!tester || !data.test || !prove || !wantsCertified(recipe)) return good([]);
-    const asked = { model, recipe, engine, session: tester, samples: data.test, prove };
-    return reported(asked, await this.weights(), attacked);
+    if (!tester || !data.test) return good([]);
+    const figures: Reported[] = [];
+    if (prove && wantsCertified(recipe)) {
+      const asked = { model, recipe, engine, session: tester, samples: data.test, prove };
+      const shares = await reported(asked, await this.weights(), attacked);
+      if (!shares.ok) return shares;
+      figures.push(...shares.value);
+    }
+    if (wantsObservedGain(recipe)) {
+      const asked = { model, engine, samples: data.test, seed: recipe.seed };
+      const observed = await observedGain(asked, await this.weights());
+      if (!observed.ok) return observed;
+      figures.push(observed.value);
+    }
+    return good(figures);
   }
 
   /** Parameters as they stand, by graph input name: their averages, where the recipe has them averaged. */

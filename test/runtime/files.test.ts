@@ -93,14 +93,14 @@ describe("before the first step", () => {
   it("what a run passes over is said (report-left-out, group-empty)", () => {
     const model = modelOf(
       spec(
-        'report: [accuracy, observed_gain], groups: [group("**.nothing", weight_decay: 0), group(vectors, lr: 1)]',
+        'report: [accuracy, certified(token, at: [1])], groups: [group("**.nothing", weight_decay: 0), group(vectors, lr: 1)]',
       ),
     );
     const recipe = resolveRecipe(model, { epochs: null, batch: null, lr: null, seed: null });
     if (!recipe.ok) throw new Error(recipe.problem.message);
     const advice = adviceOn(model, recipe.value);
     expect(advice.map((d) => d.code)).toEqual(["LIPS0615", "LIPS0616"]);
-    expect(advice[0].message).toContain("observed_gain");
+    expect(advice[0].message).toContain("certified");
     expect(advice[1].message).toContain("**.nothing");
   });
 

@@ -3,6 +3,7 @@ import { nextDown, nextUp } from "../../gain/up.ts";
 import type { PairGains } from "../../gain/pairs.ts";
 import type { Json, Model, OptionValue, TrainConfig } from "../../model/model.ts";
 import type { Samples } from "../data/samples.ts";
+import type { ObservedGain } from "../audit/observed.ts";
 import type { Engine, HostTensor, Session } from "../engine.ts";
 import { bad, good, type Result } from "../result.ts";
 import type { AttackNorm } from "./attack.ts";
@@ -13,8 +14,8 @@ import { summarise } from "./summary.ts";
 /** Gains of differences of logits, proven of these weights (by graph input name). */
 export type Prover = (weights: ReadonlyMap<string, HostTensor>, norm: AttackNorm) => PairGains;
 
-/** One figure of the test set. */
-export interface Reported {
+/** A share of the test set. */
+export interface ReportedShare {
   readonly kind: "certified" | "attacked";
   readonly norm: AttackNorm;
   /** As the log shows it: 0.1412. */
@@ -22,6 +23,9 @@ export interface Reported {
   /** Of all samples. */
   readonly share: number;
 }
+
+/** One figure that a recipe asks for. */
+export type Reported = ReportedShare | ObservedGain;
 
 interface Request {
   readonly kind: "certified" | "attacked";
@@ -32,7 +36,8 @@ interface Request {
 
 /** What of a recipe's `report` isn't measured, in the words of the spec. */
 export function leftOut({ report }: Pick<TrainConfig, "report">): string[] {
-  return report.filter((entry) => entry.name !== "accuracy" && !requestOf(entry)).map(({ name }) => name);
+  const known = ["accuracy", "observed_gain"];
+  return report.filter((entry) => !known.includes(entry.name) && !requestOf(entry)).map(({ name }) => name);
 }
 
 /** Whether a recipe asks for certified or attacked accuracy. */
@@ -80,8 +85,8 @@ export async function reported(
   { model, recipe, engine, session, samples, prove }: ReportPlan,
   weights: ReadonlyMap<string, HostTensor>,
   attacked: boolean,
-): Promise<Result<Reported[]>> {
-  const figures: Reported[] = [];
+): Promise<Result<ReportedShare[]>> {
+  const figures: ReportedShare[] = [];
   for (const request of recipe.report.map(requestOf)) {
     if (!request || (request.kind === "attacked" && !attacked)) continue;
     const { kind, norm, epsilons, steps } = request;
@@ -104,12 +109,17 @@ export async function reported(
   return good(figures);
 }
 
-/** `certified l2 0.1: 79.4 %, 0.5: 62.5 %`, a piece for each kind and norm. */
+/** `certified l2 0.1: 79.4 %, 0.5: 62.5 %`, a piece for each kind and norm; `gain ≥ 12.3` for what was observed. */
 export function showReported(figures: readonly Reported[]): string[] {
   const pieces = new Map<string, string[]>();
-  for (const { kind, norm, epsilon, share } of figures) {
+  for (const figure of figures) {
+    if (figure.kind === "observed_gain") continue;
+    const { kind, norm, epsilon, share } = figure;
     const key = `${kind} ${norm}`;
     pieces.set(key, [...(pieces.get(key) ?? []), `${epsilon}: ${(100 * share).toFixed(1)} %`]);
   }
-  return [...pieces].map(([key, shares]) => `${key} ${shares.join(", ")}`);
+  const observed = figures.flatMap((figure) =>
+    figure.kind === "observed_gain" ? [`gain ≥ ${figure.lower.toPrecision(3)}`] : [],
+  );
+  return [...[...pieces].map(([key, shares]) => `${key} ${shares.join(", ")}`), ...observed];
 }
