@@ -53,6 +53,10 @@ export function checkGraph(model: ModelDocument): CheckedGraph {
     if (new Set(named.map(({ name }) => name)).size < named.length)
       throw new Refusal("model", "two inputs or two outputs have one name");
   }
+  // A weights file has one tensor of a name.
+  const paths = weights.map(({ path }) => path);
+  const twice = paths.find((path, i) => paths.indexOf(path) !== i);
+  if (twice !== undefined) throw new Refusal(twice, "two weights have this name");
   // Counts of entries are float64, exact up to 2⁵³.
   const large = [...values, ...weights.map(({ shape }) => shape)].find(
     (shape) => !Number.isSafeInteger(shape.reduce((n, size) => n * size, 1)),

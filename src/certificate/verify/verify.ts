@@ -8,6 +8,7 @@ import { derive, type Judge } from "./derive.ts";
 import { readCertificate, type Certificate, type MatrixDocument, type Proof } from "./document.ts";
 import { bounds, boundsBelow, numberAbove, numberBelow } from "./enclosure.ts";
 import { checkGraph } from "./graph.ts";
+import { parseJson } from "./json.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface Options {
@@ -69,13 +70,19 @@ export function verify(json: string, options: Options = {}): Certificate {
   const measured = proofs.some(({ phase }) => phase === "checkpoint");
   if (measured !== (hashes.weights !== null))
     throw new Refusal("hashes.weights", "weights are named exactly where the phase checkpoint is proven");
+  const constrained = model.weights.find(({ constraint }) => constraint.kind !== "none");
+  if (certificate.writtenOut && (!measured || constrained))
+    throw new Refusal(
+      "writtenOut",
+      "weights that are written out are measured, and stand without constraints",
+    );
   options.weights?.(certificate, matrices);
   return certificate;
 }
 
 function parse(json: string): object {
   try {
-    return JSON.parse(json) as object;
+    return parseJson(json) as object;
   } catch (error) {
     throw new Refusal("certificate", `it is no JSON: ${(error as Error).message}`);
   }
