@@ -260,7 +260,7 @@ export const runRows = {
   "not-executable": {
     code: "LIPS0710",
     severity: "error",
-    message: (p: { what: string; reason: string }) => `${p.what} can't be executed yet: ${p.reason}.`,
+    message: (p: { what: string; reason: string }) => `${p.what} can't be executed: ${p.reason}.`,
     help: () => "`lipsc check` works without it; nothing was built or trained",
   },
   "target-refused": {
