@@ -3,6 +3,7 @@
  * input, or any value a claim starts from). Every layer's rule is applied through `ruleAt`, nowhere else.
  * trust: T11
  */
+import { requireSubnormals } from "./up.ts";
 import type { Config, GainContext, Layer, LayerRules, Parts, Ruled } from "../layers/layer.ts";
 import { layers as builtIn } from "../layers/registry.ts";
 import type { Model, Node, NodeBody, Phase, ValueId } from "../model/model.ts";
@@ -66,6 +67,7 @@ export class Analysis implements Scope {
   private readonly partwiseMaps = new Map<Node, PartwiseMap | null>();
 
   constructor(model: Model, phase: Phase, options: AnalysisOptions = {}) {
+    requireSubnormals();
     this.model = model;
     this.phase = phase;
     this.layers = options.layers ?? builtIn;

@@ -11,6 +11,19 @@
 
 const view = new DataView(new ArrayBuffer(8));
 
+/** Read from memory, so that no compiler decides it beforehand. */
+const smallest = Float64Array.of(2 ** -1074);
+
+/**
+ * Throws where the thread takes subnormal numbers for 0, as a native library can make it: then nothing below rounds up.
+ * Whatever proves something asks first. trust: T1
+ */
+export function requireSubnormals(): void {
+  const [x] = smallest;
+  if (!(x > 0 && 2 ** -1022 - x < 2 ** -1022))
+    throw new Error("this thread takes subnormal numbers for 0: no bound can be rounded up");
+}
+
 /** The smallest float64 above x (x any number; +∞ stays). */
 export function nextUp(x: number): number {
   if (Number.isNaN(x) || x === Infinity) return Infinity;

@@ -1,4 +1,5 @@
 /** The phase `checkpoint`: what the analysis may ask of stored tensors, answered with proven numbers. */
+import { requireSubnormals } from "../gain/up.ts";
 import type { MatrixOracle, WeightOracle } from "../gain/facts.ts";
 import { unknown, weightFacts } from "../gain/weights.ts";
 import { effectiveWeights, type Tensors } from "./effective.ts";
@@ -9,6 +10,7 @@ export type { Tensors } from "./effective.ts";
 
 /** Facts of weights and of matrices made of them, for an `Analysis` in the phase `checkpoint`. */
 export function measure(tensors: Tensors): { oracle: WeightOracle; matrices: MatrixOracle } {
+  requireSubnormals();
   const effective = effectiveWeights(tensors);
   return {
     oracle: (weight, phase) => {

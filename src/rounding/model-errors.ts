@@ -5,6 +5,7 @@
  * The graph is the one before simplification. What engines run of it has fewer roundings: simplification joins factors,
  * drops operations with 0 and 1, and folds constants, each of which is a rounding less on the same path.
  */
+import { requireSubnormals } from "../gain/up.ts";
 import { Builder, type Tensor } from "../graph/builder.ts";
 import type { DType, GraphNode, Op, OpAttributes } from "../graph/graph.ts";
 import { dataInputs, lowerModel, parameterInputs } from "../graph/lower.ts";
@@ -90,6 +91,7 @@ export class ModelErrors {
     tensors: ReadonlyMap<string, ArrayLike<number>>,
     oracle: WeightOracle,
   ): ModelErrors | null {
+    requireSubnormals();
     if (model.inputs.length !== 1 || model.inputs[0].domain.kind === "tokens") return null;
     const builder = new SeparateBuilder();
     const weights = parameterInputs(builder, model);

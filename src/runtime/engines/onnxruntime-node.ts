@@ -87,7 +87,10 @@ export async function openOrtNode({ device = "cpu", threads = cpuThreads() }: En
   return { ok: true, value };
 }
 
-/** Settings that were measured to be best, see docs/engines.md. */
+/**
+ * Settings that were measured to be best, see docs/engines.md. Without `set_denormal_as_zero`: the first session with it turns
+ * subnormal numbers off for the whole thread, JavaScript's float64 included, and bounds would round down (TRUST.md, T1).
+ */
 export function sessionSettings(threads: number): InferenceSession.SessionOptions {
   return {
     intraOpNumThreads: threads,
@@ -97,7 +100,6 @@ export function sessionSettings(threads: number): InferenceSession.SessionOption
     enableCpuMemArena: true,
     enableMemPattern: false,
     logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: "1" } },
   };
 }
 
