@@ -19,11 +19,13 @@ const tiny = f.fixed(1e-30);
 
 /** What each constraint is in real arithmetic, written again from its definition. */
 const exactly: Record<string, (w: f.FixedMatrix) => f.FixedMatrix> = {
-  unit_rows: (w) => {
+  unit_rows: (free) => {
+    const w = sized(free, "rows");
     const lengths = rows(w).map((r) => f.total(w.columns, (c) => f.times(w.at(r, c), w.at(r, c))));
     return scaled(w, (r) => (lengths[r] > tiny ? f.over(f.unit, f.root(lengths[r])) : 0n));
   },
-  unit_rms: (w) => {
+  unit_rms: (free) => {
+    const w = sized(free, "rows");
     const lengths = rows(w).map((r) => f.total(w.columns, (c) => f.times(w.at(r, c), w.at(r, c))));
     const mean = (r: number): bigint => f.times(lengths[r], f.fixed(1 / w.columns));
     return scaled(w, (r) => (mean(r) > tiny ? f.over(f.unit, f.root(mean(r))) : 0n));
@@ -37,7 +39,8 @@ const exactly: Record<string, (w: f.FixedMatrix) => f.FixedMatrix> = {
     );
     return scaled(w, () => f.over(f.fixed(1.5), f.larger(norm, f.fixed(1.5))));
   },
-  aol: (w) => {
+  aol: (free) => {
+    const w = sized(free, "matrix");
     const gram = f.product(f.turned(w), w);
     const sums = Array.from({ length: w.columns }, (_, j) =>
       f.total(w.columns, (i) => f.size(gram.at(i, j))),
@@ -66,6 +69,19 @@ const exactly: Record<string, (w: f.FixedMatrix) => f.FixedMatrix> = {
     return f.matrix(x.rows, x.columns, (r, c) => (3n * x.at(r, c) - cube.at(r, c)) / 2n);
   },
 };
+
+/** Divided by its largest entry, or each row by its own, at least 1e-12. */
+function sized(w: f.FixedMatrix, of: "matrix" | "rows"): f.FixedMatrix {
+  const most = rows(w).map((r) => {
+    let largest = 0n;
+    for (let c = 0; c < w.columns; c++) largest = f.larger(largest, f.size(w.at(r, c)));
+    return largest;
+  });
+  const all = most.reduce(f.larger, 0n);
+  return f.matrix(w.rows, w.columns, (r, c) =>
+    f.over(w.at(r, c), f.larger(of === "rows" ? most[r] : all, f.fixed(1e-12))),
+  );
+}
 
 function rows(w: f.FixedMatrix): number[] {
   return Array.from({ length: w.rows }, (_, r) => r);
@@ -219,14 +235,16 @@ describe("effective weights", () => {
     expect(effectiveWeights(new Map())(made)).toBe(null);
     expect(effective(made, [1, NaN, 0, 1])).toBe(null);
     expect(storedFacts(made, [1, NaN, 0, 1]).spectral).toBe(Infinity);
-    expect(effective(made, [1e300, 1e300, 1, 1])).toBe(null);
-    expect(storedFacts(made, [1e300, 1e300, 1, 1]).rowNorm).toBe(1);
+    // Rows are divided by their largest entry first: only what is no number is too large.
+    expect(effective(made, [1e300, 1e300, 1, 1])?.entries[0]).toBeCloseTo(Math.SQRT1_2, 12);
+    expect(effective(made, [Infinity, 1, 1, 1])).toBe(null);
+    expect(storedFacts(made, [Infinity, 1, 1, 1]).rowNorm).toBe(Infinity);
   });
 
   it("writes them out as a plain model, whose norms are those of the float32 numbers", () => {
     const random = generator(3, 3);
     const free = Float32Array.from({ length: 48 }, () => random() - 0.5);
-    const model = { weights: [weight([6, 8], { kind: "orthogonal" })] } as never;
+    const model = { weights: [weight([6, 8], { kind: "orthogonal" })], claims: [] } as never;
     const written = plain(model, new Map([["w", free]]));
     expect(written?.model.weights[0].constraint.kind).toBe("none");
     const entries = written?.tensors.get("w") as Float32Array;
