@@ -11,10 +11,9 @@ import type { Model, ModelInput, ModelOutput, ValueId } from "../model/model.ts"
 import { stretchesBetween, type Stretch } from "../model/stretches.ts";
 import { steepest, type Audit } from "../runtime/audit/ascent.ts";
 import { openData } from "../runtime/data/open.ts";
-import { fill } from "../runtime/data/samples.ts";
 import type { HostTensor } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
-import { permutation } from "../runtime/random.ts";
+import { startsFrom } from "../runtime/audit/starts.ts";
 import { certify, openWeights, type CertifyOptions, type Weighted } from "./certify.ts";
 import { countedProgress } from "./counted-progress.ts";
 import { engineRequest, type EngineFlags } from "./engine-options.ts";
@@ -50,7 +49,7 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   if (!engine.ok) return fail([engine.problem]);
   printDiagnostics(engine.notes, sources, color);
   const { report, subject } = certify(weighted, sources);
-  const samples = await startsFrom(weighted, options);
+  const samples = await samplesOf(weighted, options);
 
   const text = options.format === "text";
   const paint = painter(options.color && wantsColor(process.stdout));
@@ -159,13 +158,12 @@ function nameOf(model: Model, value: ValueId): string {
 }
 
 /** Samples of the run's data for every second start; none where there are no data, or of another input. */
-async function startsFrom({ model, place }: Weighted, options: AuditOptions): Promise<Float32Array[]> {
+async function samplesOf(
+  { model, place }: Weighted,
+  options: AuditOptions,
+): Promise<readonly Float32Array[]> {
   const data = openData(model, options.data ?? place.data);
   if (!data.ok || model.inputs.length > 1) return [];
-  const samples = data.value.test ?? data.value.train;
-  const size = samples.shape.reduce((a, b) => a * b, 1);
-  const which = permutation(samples.count, options.seed, 2).slice(0, Math.ceil(options.restarts / 2));
-  const values = new Float32Array(which.length * size);
-  const filled = await fill(samples, which, values, new Int32Array(which.length));
-  return filled.ok ? which.map((_, i) => values.subarray(i * size, (i + 1) * size)) : [];
+  const starts = await startsFrom(data.value.test ?? data.value.train, options.restarts, options.seed);
+  return starts.ok ? starts.value : [];
 }

@@ -20,6 +20,9 @@ const constraints: readonly Constraint[] = [
   { kind: "operator", bound: 1 },
   { kind: "l1", bound: 1 },
   { kind: "frobenius", bound: 1 },
+  { kind: "aol" },
+  { kind: "unit_rows" },
+  { kind: "unit_rms" },
 ];
 
 describe.each(constraints)("$kind", (constraint) => {

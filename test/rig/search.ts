@@ -124,11 +124,7 @@ export function run(
 }
 
 /** ≥ ‖computed − exact‖₂ of what `run` gives; ∞ where nothing is proven of it. */
-export function errorOf(
-  sketch: Sketch,
-  feeds: ReadonlyMap<ValueId, ArrayLike<number>>,
-  to: ValueId,
-): number {
+export function errorOf(sketch: Sketch, feeds: ReadonlyMap<ValueId, ArrayLike<number>>, to: ValueId): number {
   const { graph, inputs } = graphOf(sketch, feeds, to);
   const values = Object.entries(inputs).map(([name, { shape, data }]): [string, Value] => [
     name,

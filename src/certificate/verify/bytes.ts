@@ -8,6 +8,7 @@ import { unproven } from "./evaluate.ts";
 import {
   columnSpread,
   frobenius,
+  keepsSubnormals,
   maxAbs,
   rowDistance,
   rowNorm,
@@ -28,6 +29,8 @@ export function checkBytes(
   bytes: Uint8Array,
 ): void {
   const { hashes, model, proofs } = certificate;
+  if (!keepsSubnormals())
+    throw new Refusal("weights", "this thread takes subnormal numbers for 0: no norm can be proven");
   if (!hashes.weights) throw new Refusal("hashes.weights", "the certificate is of no weights file");
   const found = sha256(bytes);
   if (found !== hashes.weights.sha256)

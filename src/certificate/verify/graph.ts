@@ -54,9 +54,11 @@ export function checkGraph(model: ModelDocument): CheckedGraph {
       throw new Refusal("model", "two inputs or two outputs have one name");
   }
   // A weights file has one tensor of a name.
-  const paths = weights.map(({ path }) => path);
-  const twice = paths.find((path, i) => paths.indexOf(path) !== i);
-  if (twice !== undefined) throw new Refusal(twice, "two weights have this name");
+  const paths = new Set<string>();
+  for (const { path } of weights) {
+    if (paths.has(path)) throw new Refusal(path, "two weights have this name");
+    paths.add(path);
+  }
   // Counts of entries are float64, exact up to 2⁵³.
   const large = [...values, ...weights.map(({ shape }) => shape)].find(
     (shape) => !Number.isSafeInteger(shape.reduce((n, size) => n * size, 1)),

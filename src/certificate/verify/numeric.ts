@@ -6,6 +6,12 @@
 
 const u = 2 ** -53;
 
+/** Read from memory, so that no compiler decides it beforehand. */
+const smallest = Float64Array.of(2 ** -1074);
+
+/** Whether numbers below 2⁻¹⁰²² are numbers, as all of this page takes for granted: a native library can turn them off. trust: T1 */
+export const keepsSubnormals = (): boolean => smallest[0] > 0 && smallest[0] / 2 === 0;
+
 /** A little above γ_k, as a float64. */
 export function gamma(k: number): number {
   const ku = k * u;

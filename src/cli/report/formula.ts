@@ -1,6 +1,6 @@
 /** `check --formula`: the bound as a formula in the numbers of the spec and the norms of its weights, as text or LaTeX. */
 import { entry } from "../../gain/gain.ts";
-import type { Model, Norm, Phase, ValueId } from "../../model/model.ts";
+import type { Norm, Phase, ValueId } from "../../model/model.ts";
 import { evaluate } from "../../symbolic/evaluate.ts";
 import type { Symbol } from "../../symbolic/expression.ts";
 import { gainLetters } from "../../symbolic/factors.ts";
@@ -55,14 +55,15 @@ export function boundsWithFormula(report: ModelReport): readonly Target[] {
 }
 
 type Found = ReturnType<typeof formulaOf>;
-const known = new WeakMap<Model, Map<string, Found>>();
+const known = new WeakMap<ModelReport, Map<string, Found>>();
 
-/** Made once for each bound of a model. */
-export function formulaFor({ model, measured }: ModelReport, bound: Target): Found {
+/** Made once for each bound of a report: of the same model with other weights it is another formula. */
+export function formulaFor(report: ModelReport, bound: Target): Found {
+  const { model, measured } = report;
   const { phase, source, target, normIn, normOut } = bound;
   const key = `${phase} ${source} ${target} ${normIn} ${normOut}`;
-  const formulas = known.get(model) ?? new Map<string, Found>();
-  known.set(model, formulas);
+  const formulas = known.get(report) ?? new Map<string, Found>();
+  known.set(report, formulas);
   const formula =
     formulas.get(key) ?? formulaOf(model, phase, source, target, normIn, normOut, measured?.oracle);
   formulas.set(key, formula);

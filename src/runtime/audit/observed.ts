@@ -1,10 +1,10 @@
 /** `report: [observed_gain]` of a recipe: the steepest perturbation that a short search finds after each epoch. */
 import type { Model, TrainConfig } from "../../model/model.ts";
-import { fill, type Samples } from "../data/samples.ts";
+import type { Samples } from "../data/samples.ts";
 import type { Engine, HostTensor } from "../engine.ts";
-import { permutation } from "../random.ts";
 import { good, type Result } from "../result.ts";
 import { steepest } from "./ascent.ts";
+import { startsFrom } from "./starts.ts";
 
 /** ≤ the true l2 gain from the first input to the first output, of the whole domain: an observation, no bound. */
 export interface ObservedGain {
@@ -32,18 +32,15 @@ export async function observedGain(
   { model, engine, samples, seed }: ObservedPlan,
   weights: ReadonlyMap<string, HostTensor>,
 ): Promise<Result<ObservedGain>> {
-  const size = samples.shape.reduce((a, b) => a * b, 1);
-  const which = permutation(samples.count, seed, 2).slice(0, search.restarts / 2);
-  const values = new Float32Array(which.length * size);
-  const filled = await fill(samples, which, values, new Int32Array(which.length));
-  if (!filled.ok) return filled;
+  const starts = await startsFrom(samples, search.restarts, seed);
+  if (!starts.ok) return starts;
   const found = await steepest(
     {
       ...{ model, weights, engine, seed, ...search },
       input: model.inputs[0],
       from: null,
       to: model.outputs[0].value,
-      samples: which.map((_, i) => values.subarray(i * size, (i + 1) * size)),
+      samples: starts.value,
     },
     "l2",
   );
