@@ -2,7 +2,9 @@
  * Float32 rounding in the logits of a trained run: what is proven, beside what engines show. Constraints as a graph
  * computes them, and written out.
  *
- *   node scripts/run.mjs bench/rounding.js RUN [--data FOLDER] [--samples 200] [--radius 1]
+ *   node scripts/run.mjs bench/rounding.js RUN [--data FOLDER] [--samples 200] [--radius 1] [--longest 32]
+ *
+ * `--longest`: as if the model said `inference { longest_sum: … }`; 0: as if it said nothing.
  */
 import { parseArgs } from "node:util";
 import { listing } from "../src/cli/listing.ts";
@@ -22,6 +24,7 @@ const { values: flags, positionals } = parseArgs({
     data: { type: "string" },
     samples: { type: "string", default: "200" },
     radius: { type: "string", default: "1" },
+    longest: { type: "string" },
   },
 });
 
@@ -41,6 +44,10 @@ const options = {
 };
 const opened = await openTrained(options, 256);
 if (!opened.trained) throw new Error(opened.problems.map((p) => p.message).join("\n"));
+const longest = flags.longest === undefined ? opened.trained.model.inference?.longestSum : Number(flags.longest);
+const { inference: _, ...rest } = opened.trained.model;
+const model = longest ? { ...rest, inference: { longestSum: longest } } : rest;
+const trained: Trained = { ...opened.trained, model };
 const data = valueOf(
   openData(opened.trained.model, flags.data ?? opened.trained.data, listing(process.stderr)),
 );
@@ -56,10 +63,12 @@ valueOf(
   ),
 );
 
-console.log(`${opened.trained.model.name}, ${count} samples of ${samples.name}`);
-await report("constraints in the graph", opened.trained);
-const written = valueOf(await writtenOut(opened.trained));
-if (written !== opened.trained) await report("constraints written out", written);
+console.log(
+  `${model.name}, ${count} samples of ${samples.name}, ${longest ? `sums of at most ${longest} terms` : "whole sums"}`,
+);
+await report("constraints in the graph", trained);
+const written = valueOf(await writtenOut(trained));
+if (written !== trained) await report("constraints written out", written);
 
 async function report(title: string, { model, weights }: Trained): Promise<void> {
   const tensors = new Map(model.weights.map(({ path }) => [path, weights.get(`param/${path}`)?.data ?? []]));
@@ -72,14 +81,26 @@ async function report(title: string, { model, weights }: Trained): Promise<void>
   console.log(`  proven of float64              ${Math.max(...at.exact).toPrecision(3)}`);
   const [input, output] = [model.inputs[0].name, model.outputs[0].name];
   const graph = valueOf(buildInferenceGraph(model, { batch: count }));
+  const { inference: _, ...whole } = model;
+  const wholeGraph = valueOf(buildInferenceGraph(whole, { batch: count }));
   for (const name of ["onnxruntime-node", "onnxruntime-web", "tfjs-wasm"]) {
-    const session = valueOf(await valueOf(await openEngine({ engine: name })).open(graph));
+    const engine = valueOf(await openEngine({ engine: name }));
+    const sessions = [valueOf(await engine.open(graph)), valueOf(await engine.open(wholeGraph))];
     const fed = { dtype: "f32" as const, dims: [count, ...samples.shape], data: values };
-    const found = (await session.run({ ...Object.fromEntries(weights), [`data/${input}`]: fed }))[output]
-      .data;
-    await session.release();
+    const feeds = { ...Object.fromEntries(weights), [`data/${input}`]: fed };
+    const found = (await sessions[0].run(feeds))[output].data;
     const off = at.logits.reduce((most, logit, i) => Math.max(most, Math.abs(found[i] - logit)), 0);
-    console.log(`  found in ${name.padEnd(21)} ${off.toPrecision(3)}`);
+    const times: number[][] = [[], []];
+    for (let round = 0; round < 30; round++)
+      for (const [which, session] of sessions.entries()) {
+        const began = performance.now();
+        await session.run(feeds);
+        if (round >= 5) times[which].push(performance.now() - began);
+      }
+    const [parts, all] = times.map((t) => t.sort((a, b) => a - b)[t.length >> 1]);
+    const took = longest ? `, ${parts.toFixed(1)} ms a run, whole ${all.toFixed(1)} ms` : `, ${all.toFixed(1)} ms a run`;
+    console.log(`  found in ${name.padEnd(21)} ${off.toPrecision(3)}${took}`);
+    for (const session of sessions) await session.release();
   }
 }
 

@@ -8,7 +8,7 @@ import type { Token } from "./tokens.ts";
 export const nestingLimit = 200;
 
 const statementWords = new Set([
-  T.Let, T.For, T.If, T.Input, T.Output, T.Weights, T.Certify, T.Block, T.Model, T.Train, T.Import,
+  T.Let, T.For, T.If, T.Input, T.Output, T.Weights, T.Inference, T.Certify, T.Block, T.Model, T.Train, T.Import,
 ]); // prettier-ignore
 const itemWords = new Set([T.Block, T.Model, T.Train]);
 export const openers = new Map([

@@ -27,7 +27,7 @@ const continuing = new Set([
 ]); // prettier-ignore
 const cannotEnd = new Set([
   ...T.binaryOperators, ...openers.keys(), T.Not, T.Dot, T.Else, T.Comma, T.Colon, T.Assign, T.Arrow, T.Let, T.For,
-  T.In, T.If, T.Input, T.Output, T.Block, T.Model, T.Train, T.Import, T.From, T.As, T.Certify, T.At, T.Weights, T.NL,
+  T.In, T.If, T.Input, T.Output, T.Block, T.Model, T.Train, T.Import, T.From, T.As, T.Certify, T.At, T.Weights, T.Inference, T.NL,
 ]); // prettier-ignore
 const letWords = new Set(["const", "var", "val"]);
 

@@ -263,6 +263,7 @@ export class LipsParser extends CstParser {
         { ALT: () => this.SUBRULE(this.for) },
         { ALT: () => this.SUBRULE(this.if) },
         { ALT: () => this.SUBRULE(this.weights) },
+        { ALT: () => this.SUBRULE(this.inference) },
         { ALT: () => this.SUBRULE(this.certify) },
         { ALT: () => this.SUBRULE(this.inputLine) },
         { ALT: () => this.SUBRULE(this.output) },
@@ -327,6 +328,11 @@ export class LipsParser extends CstParser {
 
   readonly weights = this.RULE("weights", () => {
     this.CONSUME(T.Weights);
+    this.SUBRULE(this.entries);
+  });
+
+  readonly inference = this.RULE("inference", () => {
+    this.CONSUME(T.Inference);
     this.SUBRULE(this.entries);
   });
 

@@ -52,6 +52,7 @@ export const Train = keyword("train");
 export const Input = keyword("input");
 export const Output = keyword("output");
 export const Weights = keyword("weights");
+export const Inference = keyword("inference");
 export const Certify = keyword("certify");
 export const At = keyword("at");
 export const For = keyword("for");

@@ -6,6 +6,7 @@ import { materialize } from "./apply.ts";
 import { evaluate } from "./expression.ts";
 import { remark, report, textOf, type Frame } from "./frame.ts";
 import { declareInput, declareOutput } from "./ports.ts";
+import { applyInference } from "./inference.ts";
 import { applyPolicy } from "./policy.ts";
 import { declare, find, newScope, visible } from "./scope.ts";
 import { sizesOfType } from "./shapes.ts";
@@ -90,6 +91,15 @@ function runStatement(
           "it stands at the start of the body of a block or model",
         );
       return applyPolicy(frame, statement);
+    case "inference":
+      if (kind !== "model")
+        return misplaced(
+          frame,
+          statement,
+          "`inference`",
+          "it is about the whole model and stands in the model's own body",
+        );
+      return applyInference(frame, statement);
     case "input":
       if (kind !== "model")
         return misplaced(

@@ -3,6 +3,7 @@ import type {
   BlockInstance,
   Claim,
   Constraint,
+  Inference,
   Init,
   ModelInput,
   ModelOutput,
@@ -46,6 +47,8 @@ export class ModelBuilder {
   readonly paths = new Set<string>();
   /** `solve(in: [low, high])`, where the model has one. */
   solve: Solve | null = null;
+  /** `inference { … }`, where the model has one. */
+  inference: Inference | null = null;
   /** Where nodes go: the model's own list, or that of a step that is being made. */
   private list: Node[] = [];
   private readonly weightPaths = new Set<string>();

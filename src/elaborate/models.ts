@@ -77,6 +77,7 @@ export function elaborateModel(
     claims: model.claims,
     train: config,
     span: item.name.span,
+    ...(model.inference ? { inference: model.inference } : {}),
     ...(model.solve ? { solve: model.solve } : {}),
   };
 }

@@ -179,6 +179,13 @@ export const legality: readonly Rule[] = [
     },
   ],
   [
+    "the longest sum is a whole number of at least 2",
+    function* ({ inference }) {
+      if (inference && !(Number.isSafeInteger(inference.longestSum) && inference.longestSum >= 2))
+        yield `it is ${inference.longestSum}`;
+    },
+  ],
+  [
     "configurations hold no NaN and no infinity",
     function* ({ nodes }) {
       for (const node of allNodes(nodes))

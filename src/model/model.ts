@@ -31,8 +31,16 @@ export interface Model {
   readonly claims: readonly Claim[];
   readonly train: TrainConfig | null;
   readonly span: Span;
+  /** Where the spec has `inference { … }`. */
+  readonly inference?: Inference;
   /** Where the spec has `solve(in: [low, high])`: one number that the claims choose. */
   readonly solve?: Solve;
+}
+
+/** How the trained model is computed; training isn't bound by it. */
+export interface Inference {
+  /** No product adds up more terms than this at once: longer sums are made of parts (src/graph/parts.ts). At least 2. */
+  readonly longestSum: number;
 }
 
 /** The unknown number of a model. Numbers are exact, as text: `0.25`, `1/3`. */

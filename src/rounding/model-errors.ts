@@ -7,8 +7,9 @@
  */
 import { requireSubnormals } from "../gain/up.ts";
 import { Builder, type Tensor } from "../graph/builder.ts";
-import type { DType, GraphNode, Op, OpAttributes } from "../graph/graph.ts";
-import { dataInputs, lowerModel, parameterInputs } from "../graph/lower.ts";
+import type { DType, Graph, GraphNode, Op, OpAttributes } from "../graph/graph.ts";
+import { buildInferenceGraph, lowerValues } from "../graph/inference.ts";
+import { sumsOf } from "../graph/passes/parts.ts";
 import { Analysis } from "../gain/analyze.ts";
 import type { WeightOracle } from "../gain/facts.ts";
 import { gainOf, isNothing, nothing, type Gain } from "../gain/gain.ts";
@@ -93,22 +94,19 @@ export class ModelErrors {
   ): ModelErrors | null {
     requireSubnormals();
     if (model.inputs.length !== 1 || model.inputs[0].domain.kind === "tokens") return null;
-    const builder = new SeparateBuilder();
-    const weights = parameterInputs(builder, model);
-    const inputs = dataInputs(builder, model, 1);
-    const lowered = lowerModel(builder, model, { batch: 1, training: false, inputs, weights, random: null });
-    if (!lowered.ok) return null;
+    const lowered = lowerValues(model, () => new SeparateBuilder());
+    if (!lowered.ok || !isWhatRuns(lowered.value, model)) return null;
     const params = new Map<string, Value>();
     for (const { path, shape } of model.weights) {
       const entries = tensors.get(path);
       if (!entries || entries.length !== shape.reduce((a, b) => a * b, 1)) return null;
       params.set(`param/${path}`, storedValue(shape, Float64Array.from(entries), tracks, true));
     }
-    const places = new Map([...lowered.value].map(([value, tensor]) => [value, tensor.id]));
+    const places = new Map(lowered.value.outputs.map(({ name, node }) => [Number(name), node]));
     return new ModelErrors(
       model,
       new Analysis(model, "checkpoint", { oracle }),
-      builder.nodes,
+      lowered.value.nodes,
       places,
       params,
     );
@@ -202,6 +200,24 @@ export class ModelErrors {
       zero,
     ];
   }
+}
+
+/**
+ * Whether the graph that engines run sums no more terms in any product than the analysed one: the same pass made both, and
+ * if one of them were changed, nothing would be proven. Equal products of several layers may be computed once.
+ */
+function isWhatRuns(analysed: Graph, model: Model): boolean {
+  const run = buildInferenceGraph(model, { batch: 1 });
+  const known = new Map<string, number>();
+  for (const sum of sumsOf(analysed)) known.set(sum, (known.get(sum) ?? 0) + 1);
+  return (
+    run.ok &&
+    sumsOf(run.value).every((sum) => {
+      const left = known.get(sum) ?? 0;
+      known.set(sum, left - 1);
+      return left > 0;
+    })
+  );
 }
 
 /** A difference as a gain: its norms, from a source of size 1 in any norm. */

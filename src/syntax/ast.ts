@@ -83,7 +83,7 @@ export interface Body {
   readonly span: Span;
 }
 
-export type Statement = Let | For | If | Weights | Certify | Input | Output | Assign | Value;
+export type Statement = Let | For | If | Weights | Inference | Certify | Input | Output | Assign | Value;
 
 export interface Let {
   readonly kind: "let";
@@ -112,6 +112,11 @@ export interface If {
 }
 export interface Weights {
   readonly kind: "weights";
+  readonly entries: readonly Entry[];
+  readonly span: Span;
+}
+export interface Inference {
+  readonly kind: "inference";
   readonly entries: readonly Entry[];
   readonly span: Span;
 }

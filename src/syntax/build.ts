@@ -173,6 +173,8 @@ export class AstBuilder {
         return this.if(inner);
       case "weights":
         return { kind: "weights", entries: this.entries(child(inner, "entries")), span };
+      case "inference":
+        return { kind: "inference", entries: this.entries(child(inner, "entries")), span };
       case "certify":
         return this.certify(inner);
       case "inputLine": {

@@ -118,6 +118,7 @@ function houseStatement(node: A.Item | A.Statement | A.Body, queue: CommentQueue
       for (const entry of node.entries) houseExpr(entry.value, queue);
       return;
     case "weights":
+    case "inference":
       for (const entry of node.entries) houseExpr(entry.value, queue);
       return;
     case "for":

@@ -187,7 +187,8 @@ class Printer {
       case "if":
         return this.if(statement, indent);
       case "weights":
-        return `weights ${this.entries(statement.entries, statement.span, indent, true)}`;
+      case "inference":
+        return `${statement.kind} ${this.entries(statement.entries, statement.span, indent, true)}`;
       case "certify":
         return this.after(
           `certify ${statement.at ? "at " : ""}${statement.phase.text}: `,

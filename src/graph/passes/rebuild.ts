@@ -5,9 +5,8 @@ import type { Graph, GraphNode } from "../graph.ts";
 /** Gives another tensor in place of a node, or null to keep the node as it is. `inputs` are the rewritten operands. */
 export type Rule = (builder: Builder, node: GraphNode, inputs: readonly Tensor[]) => Tensor | null;
 
-/** Inputs stay, also unused ones: they are the graph's signature. */
-export function rebuild(graph: Graph, rule: Rule): Graph {
-  const builder = new Builder();
+/** Inputs stay, also unused ones: they are the graph's signature. A builder that is given must be empty. */
+export function rebuild(graph: Graph, rule: Rule, builder = new Builder()): Graph {
   const live = liveNodes(graph);
   const made: (Tensor | null)[] = graph.nodes.map(() => null);
   graph.nodes.forEach((node, id) => {
