@@ -10,6 +10,7 @@ import type { Primitive } from "../graph/primitives/primitive.ts";
 import { primitives } from "../graph/primitives/registry.ts";
 import type { Arithmetic } from "./arithmetic.ts";
 import { closed, infinite, isZero, normsOf, plus, tighter, zero, type Deviation } from "./deviation.ts";
+import { jointBounds, partOf } from "./parts.ts";
 import { rules } from "./rules/registry.ts";
 import type { Rule } from "./rules/rule.ts";
 import { Value } from "./value.ts";
@@ -74,14 +75,18 @@ export function step(node: GraphNode, inputs: readonly Value[], tracks: readonly
   const around = plus(size, passed(inputs.map((x) => x.spread)));
   const reach = cap ? tighter(around, cap) : around;
   const { local } = rule;
+  const part = partOf(node, inputs, known.absolute, centre);
+  const joint = part && jointBounds(part, shape);
   const out = moved.map((d, t) => {
     const track = tracks[t];
-    return track && local ? closed(plus(d, local({ ...known, reach }, track)), shape) : d;
+    const own = track && local ? closed(plus(d, local({ ...known, reach }, track)), shape) : d;
+    return joint ? tighter(own, joint(t, track)) : own;
   });
   return new Value(shape, centre, out, {
     constant,
     cap,
-    made: { op: node.op, inputs },
+    part,
+    made: { op: node.op, inputs, attributes },
     ...(rule.low ? { low: rule.low(known) } : {}),
     ...(rule.terms ? { terms: rule.terms(known) } : {}),
   });

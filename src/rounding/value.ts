@@ -1,11 +1,17 @@
 /** A tensor under running error analysis: computed in float64 (its centre), with what other evaluations may differ by. */
-import type { Dims } from "../graph/graph.ts";
+import type { Dims, Op, OpAttributes } from "../graph/graph.ts";
 import { sizeOf } from "../graph/primitives/size.ts";
 import { spectralNormUpper } from "../gain/spectral.ts";
-import type { Op } from "../graph/graph.ts";
 import { addUp, maxUp, minBound, subDown } from "../gain/up.ts";
 import { normsOf, plus, tighter, zero, type Deviation } from "./deviation.ts";
+import type { Part } from "./parts.ts";
 import { twoNorm } from "./sums.ts";
+
+export interface Made {
+  readonly op: Op;
+  readonly inputs: readonly Value[];
+  readonly attributes: OpAttributes[Op];
+}
 
 /**
  * `tracks[t]` bounds the difference of one pair of evaluations (docs/gains.md, "Rounding of engines"). All evaluations
@@ -24,7 +30,9 @@ export class Value {
   /** Norms that no evaluation exceeds, whatever its operands are. */
   readonly cap: Deviation | null;
   /** What made it; null for what is fed or given. */
-  readonly made: { readonly op: Op; readonly inputs: readonly Value[] } | null;
+  readonly made: Made | null;
+  /** Of a product that is summed in parts, what this is. */
+  readonly part: Part | null;
   private norms: Deviation | null = null;
   private around: { readonly of: readonly Deviation[]; readonly region: Deviation } | null = null;
   private readonly spectra = new Map<string, number>();
@@ -33,7 +41,7 @@ export class Value {
     shape: Dims,
     centre: Float64Array,
     tracks: readonly Deviation[],
-    more: Partial<Pick<Value, "low" | "terms" | "constant" | "cap" | "made">> = {},
+    more: Partial<Pick<Value, "low" | "terms" | "constant" | "cap" | "made" | "part">> = {},
   ) {
     [this.shape, this.centre, this.tracks] = [shape, centre, tracks];
     this.low = more.low ?? -Infinity;
@@ -41,6 +49,7 @@ export class Value {
     this.constant = more.constant ?? false;
     this.cap = more.cap ?? null;
     this.made = more.made ?? null;
+    this.part = more.part ?? null;
   }
 
   /** Norms of the centre. */

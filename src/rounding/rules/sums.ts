@@ -114,8 +114,8 @@ function vectorNorm(x: Value, rows: boolean): number {
  * Norms of δA·B + A·δB (both in real arithmetic, B at one of the points, A at the other), or of |δA||B| + |A||δB|:
  * ‖XY‖_F ≤ ‖X‖_F·‖Y‖₂, rows likewise, entries by Cauchy–Schwarz.
  */
-function bilinear(
-  step: Omit<Step<"matmul">, "reach">,
+export function bilinear(
+  step: Pick<Step<"matmul">, "inputs" | "attributes" | "shape">,
   [da, db]: readonly Deviation[],
   absolute: boolean,
 ): Deviation {
