@@ -155,12 +155,12 @@ function errorsOf(weighted: Parameters<typeof logitErrors>[0]): ErrorBounds {
   let counted: boolean | null = null;
   return (values, count, radius) => {
     if (counted === false) return null;
-    const { perSample, logits, exact } = logitErrors(weighted, values, radius);
+    const { perSample, perMargin, logits, exact } = logitErrors(weighted, values, radius);
     counted ??= exact.some(Number.isFinite) && perSample.some(Number.isFinite);
     if (!counted) return null;
     const classes = logits.length / count;
     const rows = Array.from({ length: count }, (_, i) => logits.subarray(i * classes, (i + 1) * classes));
-    return { logits: rows, exact, engine: perSample };
+    return { logits: rows, exact, engine: perMargin.map((e) => e / 2), single: perSample };
   };
 }
 

@@ -35,7 +35,13 @@ export function applyInference(frame: Frame, statement: Inference): void {
     if (longestSum < least) {
       const allowed = `at least ${least}`;
       const help = "terms that one product may add up; 16 to 64 cost little and prove much";
-      report(frame, "out-of-range", e.span, { argument: key.text, found: String(longestSum), allowed }, { help });
+      report(
+        frame,
+        "out-of-range",
+        e.span,
+        { argument: key.text, found: String(longestSum), allowed },
+        { help },
+      );
     } else if (frame.model.inference)
       report(frame, "declared-twice", key.span, { name: key.text }, { help: "a model says it once" });
     else frame.model.inference = { longestSum };

@@ -67,7 +67,9 @@ function finished(builder: Builder, model: Model, outputs: { name: string; tenso
   const graph = simplify(inParts(builder.graph(model.name, outputs), model, new Builder()));
   const most = model.inference?.longestSum ?? Infinity;
   if (longestSum(graph) > most)
-    throw new Error(`a sum of ${longestSum(graph)} terms in the inference graph of ${model.name}, not ${most}`);
+    throw new Error(
+      `a sum of ${longestSum(graph)} terms in the inference graph of ${model.name}, not ${most}`,
+    );
   return graph;
 }
 

@@ -89,7 +89,8 @@ function joined(a: Part, b: Part, centre: Float64Array): Part | null {
   if (!same || a.to !== b.from || a.size.length !== b.size.length) return null;
   const height = Math.max(a.additions.length, b.additions.length);
   const size = centre.map(Math.abs);
-  const beside = (one: Part, other: Part, i: number): number => (one.pieces === 1 ? one.longest * other.size[i] : 0);
+  const beside = (one: Part, other: Part, i: number): number =>
+    one.pieces === 1 ? one.longest * other.size[i] : 0;
   const sum = (x: readonly number[], y: readonly number[], top: number): number[] =>
     Array.from({ length: height + 1 }, (_, h) => (x[h] ?? 0) + (y[h] ?? 0) + (h === height ? top : 0));
   return {
@@ -111,7 +112,9 @@ export function jointBounds(part: Part, shape: Dims): (t: number, track: Track) 
   let units: Deviation | null = null;
   return (t, track) => {
     const moved = bilinear(product, [inputs[0].tracks[t], inputs[1].tracks[t]], false);
-    return track ? closed(plus(moved, rounding(part, shape, (units ??= unitsOf(part, shape)), track)), shape) : moved;
+    return track
+      ? closed(plus(moved, rounding(part, shape, (units ??= unitsOf(part, shape)), track)), shape)
+      : moved;
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { WeightOracle } from "../gain/facts.ts";
 import { channelsOf } from "../gain/gain.ts";
-import { maxUp, mulUp, sqrtUp, subUp } from "../gain/up.ts";
+import { maxUp, minBound, mulUp, sqrtUp, subUp } from "../gain/up.ts";
 import type { Domain, Model } from "../model/model.ts";
 import { ModelErrors } from "./model-errors.ts";
 
@@ -22,6 +22,8 @@ export interface LogitErrors {
    * engine any float32 engine as described in TRUST.md. ∞ where nothing is proven; such a sample is not certified.
    */
   readonly perSample: Float64Array;
+  /** Per sample e ≥ the error of any difference of two logits: at most twice the above, and √2 times the l2 norm of all. */
+  readonly perMargin: Float64Array;
   /** The first output at x itself in float64, row-major (samples, entries) … */
   readonly logits: Float64Array;
   /** … and per sample a bound of ‖logits − f(x)‖_∞: float64's own error, far below float32's. */
@@ -32,8 +34,8 @@ export interface LogitErrors {
  * The errors of the model's first output at these samples of its first input (row-major, samples × entries of one).
  *
  * A margin m = logits_y − logits_j in float64 says f_y − f_j ≥ m − 2·exact at x; an engine that classifies some x′ of the
- * ball may err by 2·perSample more. So the exact function is certified up to (m − 2·exact)/L, the engine up to
- * (m − 2·exact − 2·perSample)/L, L the gain of the margin (docs/gains.md, "Certified radius").
+ * ball may err by perMargin more. So the exact function is certified up to (m − 2·exact)/L, the engine up to
+ * (m − 2·exact − perMargin)/L, L the gain of the margin (docs/gains.md, "Certified radius").
  */
 export function logitErrors(weighted: Weighted, inputs: ArrayLike<number>, radius: number): LogitErrors {
   const { model } = weighted;
@@ -42,6 +44,7 @@ export function logitErrors(weighted: Weighted, inputs: ArrayLike<number>, radiu
   );
   const samples = inputs.length / entries;
   const perSample = new Float64Array(samples).fill(Infinity);
+  const perMargin = new Float64Array(samples).fill(Infinity);
   const exact = new Float64Array(samples).fill(Infinity);
   const logits = new Float64Array(samples * outputs).fill(NaN);
   const errors = opened(weighted);
@@ -51,9 +54,10 @@ export function logitErrors(weighted: Weighted, inputs: ArrayLike<number>, radiu
     if (!found.centre.every(Number.isFinite)) continue;
     logits.set(found.centre, i * outputs);
     perSample[i] = found.engine.linf;
+    perMargin[i] = minBound(mulUp(2, found.engine.linf), mulUp(sqrtUp(2), found.engine.l2));
     exact[i] = found.exact.linf;
   }
-  return { perSample, logits, exact };
+  return { perSample, perMargin, logits, exact };
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 import { certify, holdsAt, predictionOf } from "../../src/runtime/certified/radius.ts";
 import { outOfOrder, summarise } from "../../src/runtime/certified/summary.ts";
 import type { Samples } from "../../src/runtime/data/samples.ts";
-import type { HostTensor } from "../../src/runtime/engine.ts";
+import type { Engine, HostTensor, Session } from "../../src/runtime/engine.ts";
 import { generator } from "../../src/runtime/random.ts";
 import { openEngine } from "../../src/runtime/engines/select.ts";
 import { modelOf } from "../elaborate/host.ts";
@@ -253,6 +253,35 @@ async function run(plan: CertifiedPlan): Promise<CertifiedEvaluation> {
   return done.value;
 }
 
+/** A session whose logits of some points have the wrong sign. */
+function wrongAt(session: Session, isWrong: (point: readonly number[]) => boolean): Session {
+  return {
+    ...session,
+    run: async (feeds) => {
+      const out = await session.run(feeds);
+      const { data } = feeds["data/x"];
+      // `y` of the network's graph, `logits` of the attack's.
+      const name = "y" in out ? "y" : "logits";
+      const flipped = out[name].data.map((v, i) => {
+        const row = Math.floor(i / 3);
+        return isWrong(Array.from(data.slice(2 * row, 2 * row + 2))) ? -v : v;
+      });
+      return { ...out, [name]: { ...out[name], data: flipped } };
+    },
+  };
+}
+
+/** An engine that opens the attack's graph alone. */
+function wrongAttack({ engine }: CertifiedPlan, isWrong: (point: readonly number[]) => boolean): Engine {
+  return {
+    ...engine,
+    open: async (graph, options) => {
+      const opened = await engine.open(graph, options);
+      return opened.ok ? { ...opened, value: wrongAt(opened.value, isWrong) } : opened;
+    },
+  };
+}
+
 /** Random points of the plane with the classes that W gives them, some of them wrong. */
 function points(count: number): { points: number[][]; labels: number[] } {
   const random = generator(5);
@@ -333,25 +362,6 @@ describe("certified evaluation", () => {
   it("an engine that errs more than its bound is a violation; without a bound it breaks nothing", async () => {
     const { points: at, labels } = points(40);
     const plan = await planOf(model, samplesOf(at, labels));
-    // The attack's session gives every answer wrong.
-    const engine = {
-      ...plan.engine,
-      open: async (graph: Parameters<typeof plan.engine.open>[0]) => {
-        const opened = await plan.engine.open(graph);
-        if (!opened.ok) return opened;
-        const session = opened.value;
-        return {
-          ok: true as const,
-          value: {
-            ...session,
-            run: async (feeds: Parameters<typeof session.run>[0]) => {
-              const out = await session.run(feeds);
-              return { ...out, logits: { ...out.logits, data: out.logits.data.map((x) => -x) } };
-            },
-          },
-        };
-      },
-    } as typeof plan.engine;
     const counted: CertifiedPlan["errors"] = (values, count) => ({
       logits: Array.from({ length: count }, (_, i) => {
         const [a, b] = values.subarray(2 * i, 2 * i + 2);
@@ -359,11 +369,19 @@ describe("certified evaluation", () => {
       }),
       exact: new Float64Array(count).fill(1e-12),
       engine: new Float64Array(count).fill(1e-3),
+      single: new Float64Array(count).fill(1e-3),
     });
-    const found = await run({ ...plan, engine, errors: counted });
+    // Both sessions give every answer wrong but those at the samples.
+    const known = new Set(at.map(String));
+    const elsewhere = (point: readonly number[]): boolean => !known.has(String(point));
+    const [engine, session] = [wrongAttack(plan, elsewhere), wrongAt(plan.session, elsewhere)];
+    const found = await run({ ...plan, engine, session, errors: counted });
     expect(found.violations.length).toBeGreaterThan(0);
     expect(found.violations.every(({ wrong }) => wrong === "rounding")).toBe(true);
-    const unbounded = await run({ ...plan, engine });
+    // What the attack's graph alone gets wrong is no success.
+    const alone = await run({ ...plan, engine, errors: counted });
+    expect([alone.violations, alone.rounded]).toEqual([[], 0]);
+    const unbounded = await run({ ...plan, engine, session });
     expect(unbounded.violations).toEqual([]);
     expect(unbounded.rounded).toBeGreaterThan(0);
     expect(outOfOrder(unbounded)).toEqual([]);
@@ -381,6 +399,7 @@ describe("certified evaluation", () => {
         }),
         exact: new Float64Array(count).fill(1e-12),
         engine: new Float64Array(count).fill(engine),
+        single: new Float64Array(count).fill(engine),
       });
     const shares = async (engine: number) =>
       summarise(await run({ ...plan, errors: errors(engine) }), plan.epsilons, false).rows;

@@ -11,7 +11,11 @@ import { rebuild } from "./rebuild.ts";
 /** The builder must be empty. */
 export function splitSums(graph: Graph, longest: number, builder?: Builder): Graph {
   const fed = fedBySamples(graph);
-  return rebuild(graph, (b, node, inputs) => (fed.has(node) ? inParts(b, node, inputs, longest) : null), builder);
+  return rebuild(
+    graph,
+    (b, node, inputs) => (fed.has(node) ? inParts(b, node, inputs, longest) : null),
+    builder,
+  );
 }
 
 /** How many terms each product of samples adds up, with the layer that it comes from: `layer 32`, sorted. */
@@ -20,8 +24,22 @@ export function sumsOf(graph: Graph): string[] {
   return graph.nodes.flatMap((node) => (fed.has(node) ? lengthsOf(graph, node) : [])).sort();
 }
 
+/** Whether every product of `run` adds up as many terms as one of `analysed` does; equal ones may have become one. */
+export function holdsSumsOf(analysed: Graph, run: Graph): boolean {
+  const left = new Map<string, number>();
+  for (const sum of sumsOf(analysed)) left.set(sum, (left.get(sum) ?? 0) + 1);
+  return sumsOf(run).every((sum) => {
+    const count = left.get(sum) ?? 0;
+    left.set(sum, count - 1);
+    return count > 0;
+  });
+}
+
 function lengthsOf(graph: Graph, node: GraphNode): string[] {
-  const length = termsOf(node, node.inputs.map((i) => graph.nodes[i]));
+  const length = termsOf(
+    node,
+    node.inputs.map((i) => graph.nodes[i]),
+  );
   return length === null ? [] : [`${node.origin} ${length}`];
 }
 
@@ -140,6 +158,8 @@ function cuts(count: number, most: number): [from: number, to: number][] {
 function added(b: Builder, pieces: readonly Tensor[]): Tensor {
   let left = [...pieces];
   while (left.length > 1)
-    left = left.flatMap((piece, i) => (i % 2 === 1 ? [] : i + 1 < left.length ? [b.add(piece, left[i + 1])] : [piece]));
+    left = left.flatMap((piece, i) =>
+      i % 2 === 1 ? [] : i + 1 < left.length ? [b.add(piece, left[i + 1])] : [piece],
+    );
   return left[0];
 }

@@ -19,7 +19,7 @@ export interface Certified {
 
 /**
  * min over j ≠ y of (f_y − f_j − 2e)/L_yj for one sample's logits f (as computed), with `error` e ≥ |computed − exact|
- * of every logit at this sample.
+ * of every logit at this sample, or half of that of any difference of two.
  *
  * Proof. |(f_y − f_j)(x′) − (f_y − f_j)(x)| ≤ L_yj·‖x′ − x‖, and the exact f_y − f_j at x is at least the computed one
  * less 2e. So below the radius f_y − f_j stays above 0 for every j. Equal logits give 0; a NaN (of a logit, of e, of L)
