@@ -46,10 +46,17 @@ model M() {
 }`,
 };
 
+/** `NAME in parts`: the same with sums of at most 7 terms. */
 function modelOf(name: string): Model {
-  const [model] = modelsOf("m.lips", {}, { "m.lips": specs[name] });
+  const [plainName, inParts] = name.split(" in ");
+  const text = inParts
+    ? specs[plainName].replace("() {", "() {\n  inference { longest_sum: 7 }")
+    : specs[name];
+  const [model] = modelsOf("m.lips", {}, { "m.lips": text });
   return model;
 }
+
+const names = Object.keys(specs).flatMap((name) => [name, `${name} in parts`]);
 
 const samples = 6;
 
@@ -125,12 +132,12 @@ function casesOf(name: string) {
     const random = generator(5, 1);
     const free = modelOf(name);
     const start = new Map([...initialise(free, 3)].map(([path, w]) => [path, change(w, random)]));
-    const both = [[free, start] as const, ...(name === "perceptron" ? [written(free, start)] : [])];
+    const both = [[free, start] as const, ...(name.startsWith("perceptron") ? [written(free, start)] : [])];
     return both.map(([model, tensors]) => ({ weighting, ...provenOf(model, tensors, random) }));
   });
 }
 
-describe.each(Object.keys(specs))("%s: no further off than proven, at samples and round them", (name) => {
+describe.each(names)("%s: no further off than proven, at samples and round them", (name) => {
   const cases = casesOf(name);
 
   it("and the bound is of use where nothing is extreme", () => {
@@ -171,6 +178,35 @@ function written(
   if (!made) throw new Error("a constraint has no graph");
   return [made.model, made.tensors];
 }
+
+describe.each(Object.keys(specs))("%s in parts", (name) => {
+  const [whole, parts] = [modelOf(name), modelOf(`${name} in parts`)];
+  const tensors = initialise(whole, 3);
+  const size = whole.values[whole.inputs[0].value].shape.reduce((a, b) => a * b, 1);
+  const x = inputsOf(size, generator(2, 2));
+
+  it.each(["onnxruntime-node", "onnxruntime-web", "tfjs-wasm", "tfjs-cpu"])(
+    "has the logits of the whole on %s",
+    async (engineName) => {
+      const engine = valueOf(await openEngine({ engine: engineName }));
+      const [[a], [b]] = [
+        await logitsOf(engine, whole, tensors, [x]),
+        await logitsOf(engine, parts, tensors, [x]),
+      ];
+      for (const [i, logit] of Array.from(a).entries()) expect(Math.abs(b[i] - logit)).toBeLessThan(1e-5);
+    },
+  );
+
+  it("is bounded, and no worse than the whole", () => {
+    const [of, less] = [whole, parts].map((model) => {
+      const [made, its] = name === "perceptron" ? written(model, tensors) : ([model, tensors] as const);
+      return logitErrors({ model: made, tensors: its, oracle: measure(its).oracle }, x, radius).perSample;
+    });
+    less.forEach((e, i) => expect(e).toBeLessThanOrEqual(of[i] * (name === "convolutions" ? 1.2 : 1)));
+    // A perceptron is nothing but products.
+    if (name === "perceptron") less.forEach((e, i) => expect(e).toBeLessThan(0.7 * of[i]));
+  });
+});
 
 describe("anywhere in the domain", () => {
   it("no sample's bound is larger than that of the whole box", () => {

@@ -54,7 +54,9 @@ interface Tried {
   readonly off: number;
 }
 
-function attackRounding(source: string, model: Model, d: Dice): Tried[] {
+function attackRounding(source: string, drawn: Model, d: Dice): Tried[] {
+  // Half of the models sum in parts.
+  const model = d.chance(0.5) ? { ...drawn, inference: { longestSum: d.pick([2, 3, 5, 16]) } } : drawn;
   const [input, ...others] = model.inputs;
   if (others.length > 0 || input.domain.kind === "tokens") return [];
   const graph = buildInferenceGraph(model, { batch: 1 });
