@@ -120,8 +120,15 @@ function docOf(model: Model, sources: ReadonlyMap<string, SourceFile>): string[]
   const image = model.inputs.find(({ value: id }) => value(id).length === 3);
   const source = sources.get(model.span.file);
   const docs = source ? docsAbove(source, positionAt(source, model.span.start).line) : [];
+  // PyTorch's modules multiply whole matrices; in parts, each of them would be another module. trust: T4
+  const whole = model.inference && [
+    "",
+    `Sums are whole: \`longest_sum: ${model.inference.longestSum}\` of the spec is kept by ONNX and TensorFlow.js alone, and the float32`,
+    "rounding that `lipsc eval --certify` counts is not bounded for this module.",
+  ];
   return [
     ...(docs.length > 0 ? docs : [`${model.name}.`]),
+    ...(whole ?? []),
     "",
     "Takes",
     ...inputs,
