@@ -34,7 +34,7 @@ export function applyInference(frame: Frame, statement: Inference): void {
     const longestSum = toNumber(value.low);
     if (longestSum < least) {
       const allowed = `at least ${least}`;
-      const help = "terms that one product may add up; 16 to 64 cost little and prove much";
+      const help = "as many terms as one product may add up: 32 makes 25 products of a sum of 784";
       report(
         frame,
         "out-of-range",
