@@ -30,7 +30,7 @@ export function vjp(
   options: DifferentiationOptions = {},
 ): Tensor[] {
   const count = builder.nodes.length;
-  const reaches = reachedFrom(builder.nodes, wrt, [...builder.fixedNodes, ...(options.stop ?? [])]);
+  const reaches = reachedFrom(builder, wrt, [...builder.fixedNodes, ...(options.stop ?? [])]);
   const parts = new Map<number, Tensor[]>();
   const origin = builder.origin;
   const accumulate = (id: number, grad: Tensor) => {
@@ -46,7 +46,13 @@ export function vjp(
   for (let id = count - 1; id >= 0; id--) {
     const grads = parts.get(id);
     const node: GraphNode = builder.nodes[id];
-    if (!grads || !node.inputs.some((input) => reaches[input])) continue;
+    if (!grads) continue;
+    const standIn = builder.standIns.get(id);
+    if (standIn) {
+      accumulate(standIn.id, total(builder, grads));
+      continue;
+    }
+    if (!node.inputs.some((input) => reaches[input])) continue;
     const primitive = primitives[node.op] as Primitive<Op>;
     if (primitive.vjp === "none") continue;
     builder.origin = `~${node.origin}`;
@@ -130,7 +136,7 @@ function join(builder: Builder, pieces: readonly Piece[]): Tensor {
 
 /** For every node whether it depends on one of `from` by a path of float tensors that avoids `stop`. */
 function reachedFrom(
-  nodes: readonly GraphNode[],
+  { nodes, standIns }: Builder,
   from: readonly Tensor[],
   stop: readonly Tensor[],
 ): boolean[] {
@@ -139,7 +145,9 @@ function reachedFrom(
   const reached: boolean[] = [];
   nodes.forEach((node, id) => {
     const flows = node.dtype === "f32" && !stopped.has(id);
-    reached.push(wanted.has(id) || (flows && node.inputs.some((input) => reached[input])));
+    const standIn = standIns.get(id);
+    const from = standIn ? [standIn.id] : node.inputs;
+    reached.push(wanted.has(id) || (flows && from.some((input) => reached[input])));
   });
   return reached;
 }

@@ -18,6 +18,10 @@ export class Builder {
   origin = "";
   /** See `fixed`. */
   readonly fixedNodes: Tensor[] = [];
+  /** See `arbitrary`. */
+  readonly arbitraryNodes: Tensor[] = [];
+  /** See `differentiatedAs`. */
+  readonly standIns = new Map<number, Tensor>();
   /** Nodes by what they are; equal ones are made once. */
   protected readonly known = new Map<string, number>();
   private readonly arrays = new Map<object, number>();
@@ -94,6 +98,25 @@ export class Builder {
   /** Taken as a constant by autodiff from now on, wherever it is used: for what cancels, or is no part of the gradient. */
   fixed(x: Tensor): Tensor {
     this.fixedNodes.push(x);
+    return x;
+  }
+
+  /**
+   * A number on which nothing depends that is made with it: any positive one would do, it only keeps others in range. So
+   * autodiff takes it as a constant, and error analysis as the number that was computed.
+   */
+  arbitrary(x: Tensor): Tensor {
+    this.arbitraryNodes.push(x);
+    return this.fixed(x);
+  }
+
+  /**
+   * x, whose gradient autodiff takes from `standIn`: a tensor made before it that has the same value in real arithmetic and
+   * is cheaper to differentiate.
+   */
+  differentiatedAs(x: Tensor, standIn: Tensor): Tensor {
+    if (standIn.id >= x.id) throw new Error("a stand-in made after what it stands in for");
+    this.standIns.set(x.id, standIn);
     return x;
   }
 

@@ -44,7 +44,8 @@ export function effective(weight: Weight, entries: ArrayLike<number>): Effective
   const tensor = builder.reshape(made, [rows, rows === 0 ? 0 : entries.length / rows]);
   const graph = builder.graph(weight.path, [{ name: "effective", tensor }]);
   const free = new Value(weight.shape, Float64Array.from(entries), [zero], { constant: true });
-  const { centre, tracks } = runningErrors(graph, { free }, [float64]).effective;
+  const arbitrary = new Set(builder.arbitraryNodes.map(({ id }) => id));
+  const { centre, tracks } = runningErrors(graph, { free }, [float64], arbitrary).effective;
   return tracks[0].l2 < Infinity ? { entries: centre, error: tracks[0] } : null;
 }
 

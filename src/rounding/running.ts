@@ -92,14 +92,18 @@ export function step(node: GraphNode, inputs: readonly Value[], tracks: readonly
   });
 }
 
-/** All inputs by name in, the outputs by name out; every node is analysed on its own operands. */
+/**
+ * All inputs by name in, the outputs by name out; every node is analysed on its own operands. Nodes of `arbitrary` are
+ * numbers on which no output depends, so every evaluation may be taken to have used the computed ones.
+ */
 export function runningErrors(
   graph: Graph,
   feeds: Readonly<Record<string, Value>>,
   tracks: readonly Track[],
+  arbitrary: ReadonlySet<number> = new Set(),
 ): Record<string, Value> {
   const values: Value[] = [];
-  for (const node of graph.nodes) {
+  for (const [id, node] of graph.nodes.entries()) {
     if (node.op === "input") values.push(feeds[(node as GraphNode<"input">).attributes.name]);
     else if (node.op === "constant") values.push(constantValue(node as GraphNode<"constant">, tracks));
     else
@@ -110,6 +114,16 @@ export function runningErrors(
           tracks,
         ),
       );
+    if (arbitrary.has(id)) values[id] = given(values[id]);
   }
   return Object.fromEntries(graph.outputs.map(({ name, node }) => [name, values[node]]));
+}
+
+function given({ shape, centre, tracks, constant }: Value): Value {
+  return new Value(
+    shape,
+    centre,
+    tracks.map(() => zero),
+    { constant },
+  );
 }

@@ -13,6 +13,9 @@ export interface Made {
   readonly attributes: OpAttributes[Op];
 }
 
+/** So many matrices of one tensor have their norms proven one by one. */
+const provenMatrices = 16;
+
 /**
  * `tracks[t]` bounds the difference of one pair of evaluations (docs/gains.md, "Rounding of engines"). All evaluations
  * of the tensor lie within the sum of the tracks round the centre.
@@ -85,7 +88,8 @@ export class Value {
 
   /**
    * ≥ ‖·‖₂ of every evaluation of every matrix in it (the last two axes; a kernel's groups as rows × the rest); of the
-   * entries' absolute values with `absolute`. Proven from the entries for constants, else the Frobenius norm.
+   * entries' absolute values with `absolute`. Proven from the entries for constants, else, or where there are too many
+   * matrices to be worth it, the Frobenius norm.
    */
   spectral(matrices: number, rows: number, columns: number, absolute: boolean): number {
     const key = `${matrices} ${rows} ${columns} ${absolute}`;
@@ -99,7 +103,7 @@ export class Value {
         const entries = absolute ? part.map(Math.abs) : part;
         norm = maxUp(
           norm,
-          this.constant && rows > 1 && columns > 1
+          this.constant && matrices <= provenMatrices && rows > 1 && columns > 1
             ? minBound(frobenius, spectralNormUpper(entries, rows, columns))
             : frobenius,
         );

@@ -17,6 +17,7 @@ const binary: Readonly<Record<string, (a: f.Fixed, b: f.Fixed) => f.Fixed>> = {
   maximum: (a, b) => (a > b ? a : b),
   minimum: (a, b) => (a < b ? a : b),
   greater: (a, b) => (a > b ? 1n : 0n),
+  equal: (a, b) => (a === b ? 1n : 0n),
 };
 const unary: Readonly<Record<string, (a: f.Fixed) => f.Fixed>> = {
   abs: f.size,
@@ -62,6 +63,8 @@ function dataOf(
       return x.data;
     case "broadcast":
       return expand(x, shape);
+    case "cast":
+      return x.data.map((truth) => truth * f.unit);
     case "select": {
       const [held, a, b] = [expand(x, shape), expand(y, shape), expand(z, shape)];
       return held.map((yes, i) => (yes !== 0n ? a[i] : b[i]));
@@ -96,19 +99,23 @@ function dataOf(
   }
 }
 
+/** Of matrices, or of as many on both sides. */
 function product(
   a: Tensor,
   b: Tensor,
   { transposeA, transposeB }: OpAttributes["matmul"],
 ): readonly f.Fixed[] {
-  const matrixOf = ({ shape: [rows, columns], data }: Tensor): f.FixedMatrix => ({
-    rows,
-    columns,
-    at: (r, c) => data[r * columns + c],
-  });
-  const [left, right] = [matrixOf(a), matrixOf(b)];
-  const m = f.product(transposeA ? f.turned(left) : left, transposeB ? f.turned(right) : right);
-  return Array.from({ length: m.rows * m.columns }, (_, i) => m.at(Math.floor(i / m.columns), i % m.columns));
+  const matrixOf = ({ shape, data }: Tensor, index: number): f.FixedMatrix => {
+    const [rows, columns] = shape.slice(-2);
+    return { rows, columns, at: (r, c) => data[(index * rows + r) * columns + c] };
+  };
+  return Array.from({ length: sizeOf(a.shape.slice(0, -2)) }, (_, index) => {
+    const [left, right] = [matrixOf(a, index), matrixOf(b, index)];
+    const m = f.product(transposeA ? f.turned(left) : left, transposeB ? f.turned(right) : right);
+    return Array.from({ length: m.rows * m.columns }, (_, i) =>
+      m.at(Math.floor(i / m.columns), i % m.columns),
+    );
+  }).flat();
 }
 
 /** Without groups and dilation. */

@@ -30,7 +30,7 @@ export function spectralBound(builder: Builder, w: Tensor): Tensor {
   let g = gram(builder, w);
   const sizes: Tensor[] = [];
   for (let i = 1; i < products; i++) {
-    const n = builder.fixed(builder.maximum(frobeniusNorm(builder, g), tiny));
+    const n = builder.arbitrary(builder.maximum(frobeniusNorm(builder, g), tiny));
     sizes.unshift(n);
     const small = builder.div(g, n);
     g = gram(builder, small);

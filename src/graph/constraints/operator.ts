@@ -21,16 +21,17 @@ import type { Dims } from "../graph.ts";
 import type { Parametrisation } from "./constraint.ts";
 import { spectralBound } from "./gram.ts";
 import { least, within } from "./scale.ts";
+import { symbolBound } from "./symbol.ts";
 
 export const operator: Parametrisation<{ kind: "operator"; bound: number }> = {
   effective(builder, w, { bound }, shape) {
     const taps = sizeOf(shape.slice(2));
-    return within(builder, w, bound, (small) =>
-      builder.minimum(
-        builder.mul(spectralBound(builder, small), sqrtUp(taps)),
-        byAutocorrelation(builder, builder.reshape(small, kernelOf(shape))),
-      ),
-    );
+    return within(builder, w, bound, (small) => {
+      const byMatrix = builder.mul(spectralBound(builder, small), sqrtUp(taps));
+      const correlation = autocorrelation(builder, builder.reshape(small, kernelOf(shape)));
+      const bounds = [byMatrix, rowSumBound(builder, correlation), symbolBound(builder, correlation)];
+      return bounds.filter((b) => b !== null).reduce((a, b) => builder.minimum(a, b));
+    });
   },
 };
 
@@ -39,16 +40,20 @@ function kernelOf([out, inner, ...taps]: Dims): Dims {
   return taps.length === 1 ? [out, inner, 1, taps[0]] : [out, inner, ...taps];
 }
 
-function byAutocorrelation(builder: Builder, kernel: Tensor): Tensor {
+/** A_ij(t) of the side with fewer channels, (n, n, 2·height − 1, 2·width − 1). */
+function autocorrelation(builder: Builder, kernel: Tensor): Tensor {
   const [out, inner, height, width] = kernel.shape;
   // One "image" per output (or input) channel, convolved with every other, at all shifts.
   const side = out <= inner ? kernel : builder.transpose(kernel, [1, 0, 2, 3]);
-  const correlation = builder.conv(side, side, {
+  return builder.conv(side, side, {
     stride: [1, 1],
     padding: [height - 1, width - 1, height - 1, width - 1],
     dilation: [1, 1],
     groups: 1,
   });
+}
+
+function rowSumBound(builder: Builder, correlation: Tensor): Tensor {
   const sums = builder.sum(builder.abs(correlation), [1, 2, 3]);
   return builder.sqrt(builder.maximum(builder.max(sums, [0]), least));
 }
