@@ -19,16 +19,16 @@ import type { Builder, Tensor } from "../builder.ts";
 import { least } from "./scale.ts";
 
 /** Squarings of each G(θ). The Schatten norm of order 128 of F(θ) is left: at most n^(1/128) too large. */
-const squarings = 5;
+export const squarings = 5;
 
 /** Divisors stay normal float32 numbers; only a (nearly) zero matrix has less. */
 const tiny = 1e-30;
 
 /** Points for each degree of freedom of an axis, k − 1: 8 keep 98 % per axis, 4 keep 92 %. */
-const densities = [8, 7, 6, 5, 4];
+export const densities = [8, 7, 6, 5, 4];
 
 /** What the frequencies of one kernel may cost: multiply-adds, and phases to store. */
-const budget = { products: 6e9, phases: 2 ** 20 };
+export const budget = { products: 6e9, phases: 2 ** 20 };
 
 /**
  * b ≥ ‖C‖₂, a scalar, from the autocorrelation (n, n, 2h − 1, 2w − 1) of a kernel with entries in [−1, 1]; at least 10⁻⁶.

@@ -1,4 +1,5 @@
 /** Parametrised weights as Python: the formulas of src/graph/constraints/, which say and prove what each guarantees. */
+import { budget, densities, squarings } from "../../../graph/constraints/symbol.ts";
 import type { Constraint, Weight } from "../../../model/model.ts";
 import type { Helper } from "../emission.ts";
 import { float } from "../python.ts";
@@ -125,19 +126,85 @@ def rms(weight: Tensor, bound: float) -> Tensor:
     return spectral(weight, bound * math.sqrt(rows / columns))`.trim(),
 };
 
+const frequencyGrid: Helper = {
+  name: "frequency_grid",
+  source: `
+def frequency_grid(n: int, rows: int, columns: int) -> tuple[Tensor, float] | None:
+    """cos + sin of θ·t for one of each frequency θ and -θ of a grid and all shifts t, and how far the norm of a symbol may
+    rise between its points: 1/cos² per axis (Bernstein, Szegő). None where so many products of matrices would cost too much."""
+    shifts = rows * columns
+    for density in (${densities.join(", ")}):
+        down, across = (max(1, density * (s - 1) // 2) for s in (rows, columns))
+        half = [(y, x) for y in range(down) for x in range(across) if (y, x) <= (-y % down, -x % across)]
+        count = len(half)
+        if count * (${2 * squarings} * n**3 + shifts * n**2) <= ${budget.products} and count * shifts <= ${budget.phases}:
+            break
+    else:
+        return None
+    y, x = torch.tensor(half).T.unsqueeze(2)
+    vertical = y * torch.arange(-(rows // 2), rows // 2 + 1) % down / float(down)
+    horizontal = x * torch.arange(-(columns // 2), columns // 2 + 1) % across / float(across)
+    angles = 2 * math.pi * (vertical.double()[:, :, None] + horizontal.double()[:, None, :]).flatten(1)
+    axes = (rows > 1) + (columns > 1)
+    return angles.cos() + angles.sin(), math.cos(math.pi / (2 * density)) ** (-2 * axes) * (1 + shifts * 2**-44)`.trim(),
+};
+
+const hermitianNorms: Helper = {
+  name: "hermitian_norms",
+  source: `
+def hermitian_norms(h: Tensor) -> Tensor:
+    """Numbers that the spectral norms of Hermitian matrices are never above, by Gram iteration; each given as the sum of its
+    real and imaginary part. z(z + zᵀ) + zᵀ(z - zᵀ) is twice the square of z, written so."""
+    sizes = []
+    for _ in range(${squarings}):
+        sizes.append(h.square().sum((1, 2)).clamp_min(1e-30).sqrt().detach())
+        z = h / sizes[-1][:, None, None]
+        h = z @ (z + z.mT) + z.mT @ (z - z.mT)
+    norms = h.square().sum((1, 2)).clamp_min(1e-30).sqrt()
+    for size in reversed(sizes):
+        norms = size * (norms / 2).sqrt()
+    return norms`.trim(),
+};
+
+const symbolBound: Helper = {
+  name: "symbol_bound",
+  needs: [frequencyGrid, hermitianNorms],
+  source: `
+def symbol_bound(correlation: Tensor) -> Tensor | None:
+    """The square of a number that the norm of the convolution is never above, from its autocorrelation, by frequencies.
+    Gradients flow through the largest one alone."""
+    n, _, rows, columns = correlation.shape
+    grid = frequency_grid(n, rows, columns)
+    if grid is None:
+        return None
+    phases, between = grid[0].to(correlation), grid[1]
+    shifts = correlation.reshape(n * n, rows * columns)
+
+    def norms(phases: Tensor) -> Tensor:
+        return hermitian_norms((phases @ shifts.T).reshape(-1, n, n))
+
+    with torch.no_grad():
+        largest = norms(phases).argmax().reshape(1)
+    return norms(phases.index_select(0, largest)).amax() * between`.trim(),
+};
+
 const convolutionBound: Helper = {
   name: "convolution_bound",
-  needs: [matrixOf, spectralBound],
+  needs: [matrixOf, spectralBound, symbolBound],
   source: `
 def convolution_bound(kernel: Tensor) -> Tensor:
-    """A number that the norm of the convolution is never above, on maps of any size: the smaller of √taps times the
-    matrix's norm, and the root of the largest row sum of the autocorrelation."""
+    """A number that the norm of the convolution is never above, on maps of any size: the smallest of √taps times the
+    matrix's norm, the root of the largest row sum of the autocorrelation, and the bound by frequencies."""
     by_matrix = spectral_bound(as_matrix(kernel))
     kernel = kernel if kernel.dim() == 4 else kernel.unsqueeze(2)
     height, width = kernel.shape[2:]
     side = kernel if kernel.shape[0] <= kernel.shape[1] else kernel.transpose(0, 1)
-    sums = F.conv2d(side, side, padding=(height - 1, width - 1)).abs().sum((1, 2, 3))
-    return torch.minimum(math.sqrt(height * width) * by_matrix, sums.amax().clamp_min(1e-12).sqrt())`.trim(),
+    correlation = F.conv2d(side, side, padding=(height - 1, width - 1))
+    square = correlation.abs().sum((1, 2, 3)).amax()
+    by_frequencies = symbol_bound(correlation)
+    if by_frequencies is not None:
+        square = torch.minimum(square, by_frequencies)
+    return torch.minimum(math.sqrt(height * width) * by_matrix, square.clamp_min(1e-12).sqrt())`.trim(),
 };
 
 const operator: Helper = {
