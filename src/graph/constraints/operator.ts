@@ -3,7 +3,7 @@
  * norm of the convolution as a map of whole images, not of the kernel's matrix.
  *
  * Fact: on maps of any size, with zero padding, any stride and any dilation, the convolution has l2 norm ≤ c; and so has
- * the kernel's matrix. b is the smaller of two bounds of the norm of C, the convolution with stride 1 on the whole grid:
+ * the kernel's matrix. b is the smallest of three bounds of the norm of C, the convolution with stride 1 on the whole grid:
  *
  * 1. √(taps)·‖K‖₂, K the matrix (out, in·taps): each position is read by at most `taps` windows (docs/gains.md, "Conv").
  * 2. √(max_i Σ_j,t |A_ij(t)|), A_ij(t) = Σ_o,s K_oi(s)·K_oj(s + t) the autocorrelation over all shifts, or the same on the
@@ -24,16 +24,25 @@ import { least, within } from "./scale.ts";
 import { symbolBound } from "./symbol.ts";
 
 export const operator: Parametrisation<{ kind: "operator"; bound: number }> = {
-  effective(builder, w, { bound }, shape) {
-    const taps = sizeOf(shape.slice(2));
-    return within(builder, w, bound, (small) => {
-      const byMatrix = builder.mul(spectralBound(builder, small), sqrtUp(taps));
-      const correlation = autocorrelation(builder, builder.reshape(small, kernelOf(shape)));
-      const bounds = [byMatrix, rowSumBound(builder, correlation), symbolBound(builder, correlation)];
-      return bounds.filter((b) => b !== null).reduce((a, b) => builder.minimum(a, b));
-    });
-  },
+  effective: (builder, w, { bound }, shape) =>
+    within(builder, w, bound, (small) =>
+      Object.values(operatorBounds(builder, small, shape)).reduce((a, b) => builder.minimum(a, b)),
+    ),
 };
+
+/** ≥ the norm of the convolution, of a kernel with entries in [−1, 1] as a matrix: each of the bounds that there are. */
+export function operatorBounds(
+  builder: Builder,
+  small: Tensor,
+  shape: Dims,
+): { readonly matrix: Tensor; readonly rowSum: Tensor; readonly frequencies?: Tensor } {
+  const taps = sizeOf(shape.slice(2));
+  const matrix = builder.mul(spectralBound(builder, small), sqrtUp(taps));
+  const correlation = autocorrelation(builder, builder.reshape(small, kernelOf(shape)));
+  const rowSum = rowSumBound(builder, correlation);
+  const frequencies = symbolBound(builder, correlation);
+  return { matrix, rowSum, ...(frequencies ? { frequencies } : {}) };
+}
 
 /** (out, in, height, width); a sequence's kernel has height 1. */
 function kernelOf([out, inner, ...taps]: Dims): Dims {
