@@ -45,6 +45,8 @@ export interface Report {
   readonly rules: ReadonlyMap<string, Tightness>;
   readonly counterexamples: readonly Counterexample[];
   readonly seconds: number;
+  /** Of the processor: what the time was worth on a busy machine. */
+  readonly processorSeconds: number;
 }
 
 /** Layers that can't be attacked because they can't be computed, with the reason. */
@@ -112,6 +114,7 @@ export function* modelsFrom(
 }
 
 export function campaign(options: CampaignOptions): Report {
+  const before = process.cpuUsage();
   const started = Date.now();
   const elapsed = (): number => (Date.now() - started) / 1000;
   const [layers, constraints] = [new Map<string, number>(), new Map<string, number>()];
@@ -125,6 +128,7 @@ export function campaign(options: CampaignOptions): Report {
     rules,
     counterexamples,
     seconds: elapsed(),
+    processorSeconds: process.cpuUsage(before).user / 1e6,
   });
   let told = 0;
   const going = (): boolean =>

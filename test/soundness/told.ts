@@ -11,7 +11,7 @@ export function interim(report: Report, seed: string | number): string {
 function head(report: Report, seed: string | number): string[] {
   const { models, searches, ranges, claims, doubtful, ratio, counterexamples } = report;
   return [
-    `${models} models, ${searches} searches, ${claims} verdicts, ${ranges} ranges, ${report.seconds.toFixed(0)} s, seed ${seed}`,
+    `${models} models, ${searches} searches, ${claims} verdicts, ${ranges} ranges, ${report.seconds.toFixed(0)} s (${report.processorSeconds.toFixed(0)} s of processor time), seed ${seed}`,
     `${counterexamples.length} violations; ${doubtful} breaches that didn't outlast rounding; largest attained/bound ${ratio.toPrecision(10)}`,
   ];
 }
