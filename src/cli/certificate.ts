@@ -1,5 +1,5 @@
 /** `check --certificate` and `certify --certificate`: writes what was proven as a document that `verify` derives again. */
-import { basename, isAbsolute, relative } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import { writeCertificate, type PhaseOfProof, type Subject } from "../certificate/write.ts";
 import type { Certificate, HashedFile, Proof } from "../certificate/verify/document.ts";
 import { Refusal } from "../certificate/verify/refusal.ts";
@@ -7,7 +7,7 @@ import { verify } from "../certificate/verify/verify.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Analysis } from "../gain/analyze.ts";
 import { isUnsolved, type Model } from "../model/model.ts";
-import { writeWhole } from "../runtime/files.ts";
+import { seen, writeWhole } from "../runtime/files.ts";
 import { version } from "./version.ts";
 
 export interface Written {
@@ -46,9 +46,8 @@ export function writeCertificateFile(
 /** By the path from here, or by the name alone where the file lies elsewhere: a certificate is read on other machines. */
 function portable({ path, sha256 }: HashedFile): HashedFile {
   if (!isAbsolute(path)) return { path, sha256 };
-  const near = relative(process.cwd(), path);
-  const outside = near === "" || near.startsWith("..") || isAbsolute(near);
-  return { path: (outside ? basename(path) : near).replaceAll("\\", "/"), sha256 };
+  const near = seen(path);
+  return { path: (isAbsolute(near) ? basename(path) : near).replaceAll("\\", "/"), sha256 };
 }
 
 /** One line for the file, and one for every bound that the certificate shows less tightly than the analysis. */

@@ -1,5 +1,5 @@
 /** How far a long count of things has come: one line that is written over; a line now and then without a terminal. */
-import { formatSeconds } from "../runtime/progress.ts";
+import { formatSeconds, isLive } from "../runtime/progress.ts";
 
 /** Seconds between plain lines where there is no terminal. */
 const interval = 10;
@@ -16,7 +16,7 @@ export function countedProgress(
     const now = performance.now();
     const left = done === 0 ? NaN : ((now - began) / 1000 / done) * (of - done);
     const line = `${done}/${of} ${noun}  ETA ${formatSeconds(left)}`;
-    if (stream.isTTY) stream.write(done === of ? "\r\u001b[K" : `\r${line}\u001b[K`);
+    if (isLive(stream)) stream.write(done === of ? "\r\u001b[K" : `\r${line}\u001b[K`);
     else if (shown && done < of && (now - last) / 1000 >= interval) {
       last = now;
       stream.write(line + "\n");

@@ -1,6 +1,7 @@
 /** Diagnostics on the terminal: to standard error, in colour where it is one. */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { renderTerminal, summarize } from "../diagnostics/render-terminal.ts";
+import { isLive } from "../runtime/progress.ts";
 import type { SourceFile } from "../text/source.ts";
 
 /** Prints errors and warnings with their places, and counts them. */
@@ -17,9 +18,9 @@ export function printDiagnostics(
   process.stderr.write(`${text}\n${summarize(diagnostics)}\n`);
 }
 
-/** Colours only on a terminal, and never where NO_COLOR is set (no-color.org). */
+/** Colours only on a terminal that knows them, and never where NO_COLOR is set (no-color.org). */
 export function wantsColor(stream: { readonly isTTY?: boolean }): boolean {
-  return stream.isTTY === true && !process.env.NO_COLOR;
+  return isLive(stream) && !process.env.NO_COLOR;
 }
 
 /** Columns of the terminal, at most 120 and at least 60; 100 without a terminal. */

@@ -4,6 +4,7 @@ import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Model } from "../model/model.ts";
 import { modelHash } from "../runtime/checkpoint.ts";
 import type { Samples } from "../runtime/data/samples.ts";
+import { seen } from "../runtime/files.ts";
 import { bad, good, type Result } from "../runtime/result.ts";
 import { readRecord, runFolder, type RunFolder } from "../runtime/run-folder.ts";
 import type { RunRecord } from "../runtime/run-record.ts";
@@ -56,7 +57,7 @@ function resumed(options: TrainOptions, folder: RunFolder): Result<Origin> {
     return bad(diagnostic("run-option", null, { option, problem }));
   }
   return good({
-    file: options.file ?? record.file,
+    file: options.file ?? seen(record.file),
     model: record.model,
     set: record.set,
     data: options.data ?? record.data,
@@ -79,7 +80,7 @@ export function changedSince(
   if (record.modelHash !== modelHash(model))
     return diagnostic("run-changed", null, {
       path,
-      what: `the spec \`${record.file}\` was changed since it began`,
+      what: `the spec \`${seen(record.file)}\` was changed since it began`,
     });
   if (record.samples === train.count) return null;
   const what = `${train.name} holds ${train.count} samples, it was begun with ${record.samples}`;

@@ -8,7 +8,7 @@ import type { Engine, HostTensor, Session } from "../runtime/engine.ts";
 import { openEngine } from "../runtime/engines/select.ts";
 import { engineRequest } from "./engine-options.ts";
 import { readCheckpoint } from "../runtime/checkpoint.ts";
-import { isFolder } from "../runtime/files.ts";
+import { isFolder, seen } from "../runtime/files.ts";
 import { notRunnable } from "../runtime/prepare.ts";
 import { bad, good, missing, type Result } from "../runtime/result.ts";
 import { readRecord, runFolder } from "../runtime/run-folder.ts";
@@ -121,7 +121,8 @@ export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model
   const changes = Object.entries(options.set)
     .filter(([key, value]) => kept.set[key] !== value)
     .map(([key, value]) => `${key}=${value}`);
-  return good({ ...kept, weights, model: options.model ?? kept.model, set, batch, writtenOut, changes });
+  const [file, named] = [seen(kept.file), options.model ?? kept.model];
+  return good({ ...kept, file, weights, model: named, set, batch, writtenOut, changes });
 }
 
 /** A spec by itself. */

@@ -18,6 +18,12 @@ export function showCharacter(character: string, at: number): { text: string; wi
   return { text: character, width: wide.test(character) ? 2 : 1 };
 }
 
+/** Columns of a piece of text; what colours it takes none. */
+export function widthOf(text: string): number {
+  const plain = text.replace(/\u001b\[[\d;]*m/g, "");
+  return [...plain].reduce((width, character) => width + showCharacter(character, width).width, 0);
+}
+
 /** Text of a message without anything that a terminal would obey; newlines stay. */
 export function harmless(text: string): string {
   return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) =>

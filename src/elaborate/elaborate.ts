@@ -113,7 +113,11 @@ function readOverrides(run: Run, file: LoadedFile, set: Readonly<Record<string, 
     const entry = key.startsWith("train.") ? key.slice("train.".length) : null;
     if (entry !== null && Object.hasOwn(trainKeys, entry) && trained) train.set(entry, parsed);
     else if (entry === null && known.has(key)) parameters.set(key, parsed);
-    else run.report("unknown-override", null, { key, known: [...known] });
+    else {
+      const all = [...known, ...(trained ? Object.keys(trainKeys).map((name) => `train.${name}`) : [])];
+      const near = all.includes(`train.${key}`) ? `train.${key}` : nearest(key, all);
+      run.report("unknown-override", null, { key, known: [...known], trained, nearest: near });
+    }
   }
   return { parameters, train };
 }

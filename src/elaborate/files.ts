@@ -171,6 +171,8 @@ function badPath(from: string): string | null {
 
 function loadImport(run: Run, file: LoadedFile, item: Import, chain: readonly string[]): LoadedFile | null {
   const from = item.from.text;
+  // The parser told of an import without a path; quotes alone are one.
+  if (from === "" && item.from.span.end - item.from.span.start < 2) return null;
   const standard = from.startsWith("std/") && !from.includes("..");
   if (!standard) {
     const why = file.path === null ? "the standard library imports only itself" : badPath(from);

@@ -85,7 +85,7 @@ function initialFacts(weight: Weight, init: Init): WeightFacts {
         reason(
           weight,
           `\`${weight.path}\` starts as ${init.kind}: a Gaussian init has no bound`,
-          "init: spectral",
+          "weights { init: spectral }",
         ),
       );
   }

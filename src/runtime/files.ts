@@ -13,7 +13,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { bad, good, missing, type Result } from "./result.ts";
 
@@ -86,6 +86,12 @@ export function listFolder(path: string): Result<{ folders: string[]; files: str
     }
     return { folders: folders.sort(), files: files.sort() };
   });
+}
+
+/** A path as its user would type it: seen from the folder that the command runs in, where it lies in there. */
+export function seen(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === "" || near.startsWith("..") || isAbsolute(near) ? path : near;
 }
 
 export function isFolder(path: string): boolean {

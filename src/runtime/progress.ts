@@ -33,6 +33,11 @@ export interface Progress {
   done(): void;
 }
 
+/** Whether a line can be written over: a terminal, and none that says it is a plain one (Emacs' shell, some CI). */
+export function isLive(stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && process.env.TERM !== "dumb";
+}
+
 /** Seconds between plain lines where there is no terminal. */
 const interval = 10;
 /** Characters of the widest bar. */
@@ -101,7 +106,7 @@ export function formatEpoch(e: EpochSummary): string {
     ...(e.test ? [`test ${figures(e.test.loss, e.test.accuracy)}`] : []),
     ...(e.reported ?? []),
     formatSeconds(e.seconds),
-  ].join("  │  ");
+  ].join(" │ ");
 }
 
 export function formatSeconds(seconds: number): string {
@@ -114,7 +119,7 @@ export function formatSeconds(seconds: number): string {
 /** Live on a terminal of `stream`, plain otherwise; `write` gets whole lines. */
 export async function openProgress(stream: NodeJS.WriteStream): Promise<Progress> {
   // Some terminals say that they have no rows; a live line would show nothing there.
-  if (stream.isTTY && stream.rows !== 0) {
+  if (isLive(stream) && stream.rows !== 0) {
     const { createLogUpdate } = await import("log-update");
     return live(createLogUpdate(stream), (line) => stream.write(line + "\n"), stream);
   }

@@ -67,7 +67,7 @@ function proofOf({ gains, trained: { model } }: CertifiedReport): string {
       : `${showBound(pairs.least)} to ${showBound(pairs.most)}`;
   const [input, output] = [model.inputs[0].name, model.outputs[0].name];
   const head = gains.head === "rows" ? "rows of the head, pair by pair" : "of all outputs together";
-  return `at checkpoint: gains of ${input} → differences of ${output} ${range} (${gains.norm}; ${head})`;
+  return `at checkpoint: gains of ${input} → differences of ${output} ${range} (${gains.norm})\n         ${head}`;
 }
 
 /** Smallest and largest over all pairs of classes. */
@@ -114,9 +114,9 @@ function rowsOf({ summary, attack }: CertifiedReport, paint: Paint): string[] {
 
 function radiiOf({ summary: { radii } }: CertifiedReport): string[] {
   const [low, middle, high] = radii.map(showRadius);
-  return [
-    `  certified radius: ${middle} in the middle of all samples; a quarter has less than ${low}, a quarter ${high} or more`,
-  ];
+  return wrap(
+    `certified radius: ${middle} in the middle of all samples; a quarter has less than ${low}, a quarter ${high} or more`,
+  );
 }
 
 /** Three digits, rounded down: what is printed is still certified. */

@@ -67,10 +67,7 @@ function symbols(whole: Waterfall["whole"], bound: number, paint: Paint): string
   );
   const more = whole.length - listed;
   return [
-    paint(
-      "bold",
-      `  the bound ${showBound(bound)} with one symbol at half and twice its value, everywhere in a line`,
-    ),
+    paint("bold", `  the bound ${showBound(bound)} with one symbol halved and doubled, everywhere in a line`),
     paint("dim", first),
     ...lines,
     ...(more > 0 ? [paint("dim", `  and ${more} more`)] : []),

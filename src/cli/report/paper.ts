@@ -7,7 +7,7 @@ import { layers } from "../../layers/registry.ts";
 import type { Model } from "../../model/model.ts";
 import { lineOf, type ModelReport, type Sources } from "./collect.ts";
 import { showBound, showFactor } from "./numbers.ts";
-import { tabulate, type Paint } from "./table.ts";
+import { tabulate, wrap, type Paint } from "./table.ts";
 
 /** The comparison as lines; none where the model has no layer that the theorem is about. */
 export function paperComparison(report: ModelReport, sources: Sources, paint: Paint): string[] {
@@ -24,7 +24,9 @@ export function paperComparison(report: ModelReport, sources: Sources, paint: Pa
   const columns = head.map((_, i) => ({ align: i === 0 ? ("left" as const) : ("right" as const) }));
   const [first, ...lines] = tabulate([head, ...rows], columns);
   return [
-    paint("bold", "  the theorem of Qi et al. (ICLR 2023), l2, one head, projections of norm 1, beside ours"),
+    ...wrap("the theorem of Qi et al. (ICLR 2023), l2, one head, projections of norm 1, beside ours").map((line) =>
+      paint("bold", line),
+    ),
     paint("dim", first),
     ...lines,
     ...wholeModel(report, compared),
@@ -63,9 +65,9 @@ function wholeModel(report: ModelReport, compared: readonly PaperComparison[]): 
     const theirs = entry(paper.from(matrix.source).gain(matrix.target), "l2", "l2");
     const log = (x: number): string => Math.log10(x).toFixed(1);
     const them = Number.isFinite(theirs) ? `${showBound(theirs)} (10^${log(theirs)})` : "beyond 1e308";
-    return [
-      `  ${matrix.from} → ${matrix.to}: ${them} with the paper's constants, ${showBound(matrix.upper[0])} (10^${log(matrix.upper[0])}) ours`,
-    ];
+    return wrap(
+      `${matrix.from} → ${matrix.to}: ${them} with the paper's constants, ${showBound(matrix.upper[0])} (10^${log(matrix.upper[0])}) ours`,
+    );
   });
 }
 

@@ -1,4 +1,6 @@
 /** Aligned columns of text, and the few styles that the reports use. */
+import { widthOf } from "../../diagnostics/display-width.ts";
+import { columns } from "../print.ts";
 
 export type Paint = (style: "bold" | "dim" | "good" | "bad" | "name", text: string) => string;
 
@@ -14,8 +16,8 @@ export interface Column {
   readonly most?: number;
 }
 
-/** Columns of the page: reports keep within it, tables as far as their columns can be cut. */
-export const pageWidth = 100;
+/** Columns of the page, those of the terminal up to 100: reports keep within it, tables as far as their columns can be cut. */
+export const pageWidth = Math.min(100, columns(process.stdout));
 /** A column is cut to no less. */
 const least = 12;
 
@@ -26,7 +28,7 @@ export function tabulate(
   indent = "  ",
 ): string[] {
   const widths = columns.map(({ most = Infinity }, i) =>
-    Math.min(most, Math.max(0, ...rows.map((row) => (row[i] ?? "").length))),
+    Math.min(most, Math.max(0, ...rows.map((row) => widthOf(row[i] ?? "")))),
   );
   const total = (): number => indent.length + widths.reduce((a, b) => a + b, 2 * (widths.length - 1));
   for (let i = widths.length - 1; i >= 0; i--) {
@@ -36,7 +38,8 @@ export function tabulate(
   return rows.map((row) => {
     const cells = row.map((cell, i) => {
       const text = columns[i].most === undefined ? cell : shorten(cell, widths[i]);
-      return columns[i].align === "left" ? text.padEnd(widths[i]) : text.padStart(widths[i]);
+      const space = " ".repeat(Math.max(0, widths[i] - widthOf(text)));
+      return columns[i].align === "left" ? text + space : space + text;
     });
     return (indent + cells.join("  ")).trimEnd();
   });

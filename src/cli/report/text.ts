@@ -1,4 +1,4 @@
-/** `check` for people: one page per model, 100 columns wide. */
+/** `check` for people: one page per model. */
 import { spineOf } from "../../gain/causes.ts";
 import type { Verdict } from "../../gain/claims.ts";
 import { norms } from "../../gain/gain.ts";
@@ -82,12 +82,12 @@ function showDomain(domain: Domain): string {
 export function costs({ parameters, macs, batch, activations }: ModelReport, paint: Paint): string[] {
   const rows = [
     ["parameters", showCount(parameters), ""],
-    ["MACs", showCount(macs), "multiply-adds in matrix products and convolutions, one inference"],
+    ["MACs", showCount(macs), "one inference: matrix products and convolutions"],
     ["FLOPs", showCount(2 * macs), "2 per multiply-add"],
     [
       "activations",
       showBytes(activations),
-      `float32 that a training step at batch ${showCount(batch)} keeps of what layers give`,
+      `float32 kept in a training step at batch ${showCount(batch)}`,
     ],
   ].map(([name, number, note]) => [name, number, paint("dim", note)]);
   return tabulate(rows, [{ align: "left" }, { align: "right" }, { align: "left" }]);

@@ -139,12 +139,13 @@ export const nameRows = {
   "unknown-override": {
     code: "LIPS0121",
     severity: "error",
-    message: (p: { key: string; known: readonly string[] }) =>
-      `\`--set ${p.key}=…\` fits no parameter of a model here.`,
-    help: (p: { known: readonly string[] }) =>
-      p.known.length === 0
-        ? "no model here has parameters"
-        : `parameters: ${p.known.join(", ")}; \`train.\` and a key for the run`,
+    message: (p: { key: string; known: readonly string[]; trained: boolean; nearest: string | null }) =>
+      `\`--set ${p.key}=…\` fits no parameter of a model here, and no entry of a \`train\` section.`,
+    help: ({ known, trained, nearest }: { known: readonly string[]; trained: boolean; nearest: string | null }) => {
+      const parameters = known.length === 0 ? "no model here has parameters" : `parameters: ${known.join(", ")}`;
+      const entries = trained ? "entries as in `--set train.epochs=5`" : "there is no `train` section";
+      return nearest === null ? `${parameters}; ${entries}` : `\`--set ${nearest}=…\``;
+    },
   },
   "nothing-comes-out": {
     code: "LIPS0122",

@@ -16,7 +16,7 @@ export const textRows = {
         : `${p.found} (${p.unicode}) is not the character it looks like.`,
     help: (p: { instead: string | null }) =>
       p.instead === null
-        ? "names are Latin and Greek letters, digits and `_`: remove it"
+        ? "names are the letters a to z and α to ω, small or capital, digits and `_`"
         : `write \`${p.instead}\`: two names that look the same must be the same`,
   },
   "unterminated-string": {
