@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { expect, it } from "vitest";
 import { checkFiles } from "../src/cli/check.ts";
 import { nodeHost } from "../src/cli/host-node.ts";
@@ -21,6 +21,11 @@ it(".ci/run runs the README's commands", () => {
   );
   expect(commands).toEqual(["npm ci", "npm start", "npm test"]);
   for (const command of commands) expect(ci.split("\n")).toContain(command);
+});
+
+it("the README names every page of the documentation", () => {
+  const pages = readdirSync("docs").filter((name) => name.endsWith(".md"));
+  expect(pages.filter((name) => !readme.includes(`](docs/${name})`))).toEqual([]);
 });
 
 it("the README links to files that are there", () => {

@@ -34,11 +34,10 @@ export interface AuditOptions extends Omit<CertifyOptions, "explainBound" | "for
 const say = (text: string): void => void process.stdout.write(text);
 
 export async function runAudit(options: AuditOptions): Promise<number> {
-  const color = options.color && wantsColor(process.stderr);
   const { weighted, problems, sources } = openWeights(options);
-  const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources, color), 1);
+  const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources), 1);
   if (!weighted) return fail(problems);
-  printDiagnostics(problems, sources, color);
+  printDiagnostics(problems, sources);
   const { model } = weighted;
   const inputs = model.inputs.filter((input) => input.domain.kind !== "tokens");
   if (inputs.length === 0) {
@@ -47,12 +46,12 @@ export async function runAudit(options: AuditOptions): Promise<number> {
   }
   const engine = await openEngine(engineRequest(options));
   if (!engine.ok) return fail([engine.problem]);
-  printDiagnostics(engine.notes, sources, color);
+  printDiagnostics(engine.notes, sources);
   const { report, subject } = certify(weighted, sources);
   const samples = await samplesOf(weighted, options);
 
   const text = options.format === "text";
-  const paint = painter(options.color && wantsColor(process.stdout));
+  const paint = painter(wantsColor(process.stdout));
   const { name, version, device } = engine.value;
   if (text)
     say(

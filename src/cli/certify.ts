@@ -30,7 +30,6 @@ export interface CertifyOptions {
   readonly explainBound: boolean;
   /** After the report as text, in its place as LaTeX. */
   readonly formula: "text" | "latex" | null;
-  readonly color: boolean;
   /** Where the certificate goes; left out: none is written. */
   readonly certificate?: string;
 }
@@ -148,12 +147,11 @@ export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceF
 /** The command; gives the exit code: 1 where a claim `at checkpoint` is not proven. */
 export async function runCertify(options: CertifyOptions): Promise<number> {
   const { weighted, problems, sources } = openWeights(options);
-  const color = options.color && wantsColor(process.stderr);
   if (!weighted) {
     if (options.format === "json") {
       const { refusedDocument } = await import("./report/certify-json.ts");
       process.stdout.write(JSON.stringify(refusedDocument(problems, sources), null, 2) + "\n");
-    } else printDiagnostics(problems, sources, color);
+    } else printDiagnostics(problems, sources);
     return 1;
   }
   const certified = certify(weighted, sources);
@@ -167,10 +165,10 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
   } else if (options.formula === "latex") {
     const { formulasLatex } = await import("./report/formula.ts");
     process.stdout.write(formulasLatex(report));
-    printDiagnostics(diagnostics, sources, color);
+    printDiagnostics(diagnostics, sources);
   } else {
     const { certifyText } = await import("./report/certify-text.ts");
-    const paint = painter(options.color && wantsColor(process.stdout));
+    const paint = painter(wantsColor(process.stdout));
     process.stdout.write(certifyText(report, subject, rounding, sources, paint));
     if (options.explainBound) {
       const { explainBound } = await import("./report/explain.ts");
@@ -181,7 +179,7 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
       const { formulasText } = await import("./report/formula.ts");
       process.stdout.write("\n" + formulasText(report, sources, paint));
     }
-    printDiagnostics(diagnostics, sources, color);
+    printDiagnostics(diagnostics, sources);
   }
   if (
     options.certificate !== undefined &&
@@ -195,7 +193,7 @@ export async function runCertify(options: CertifyOptions): Promise<number> {
 async function certificate(
   { report, subject, measured }: Certified,
   path: string,
-  { format, color }: CertifyOptions,
+  { format }: CertifyOptions,
   sources: ReadonlyMap<string, SourceFile>,
 ): Promise<boolean> {
   const { writeCertificateFile } = await import("./certificate.ts");
@@ -204,7 +202,7 @@ async function certificate(
   const phases = [{ analysis: report.analysisOf("checkpoint"), facts, matrices }];
   const written = writeCertificateFile(path, report.model, phases, { specs, set, weights, writtenOut });
   if (written.problem) {
-    printDiagnostics([written.problem], sources, color && wantsColor(process.stderr));
+    printDiagnostics([written.problem], sources);
     return false;
   }
   if (format === "text") process.stdout.write(written.text);

@@ -19,7 +19,6 @@ export interface CheckOptions {
   /** `tau=5`: bounds for other values of their symbols. */
   readonly at?: readonly string[];
   readonly set: Record<string, string>;
-  readonly color: boolean;
   /** Where the certificate goes; left out: none is written. */
   readonly certificate?: string;
   /** Which model the certificate is of, where there are several. */
@@ -76,10 +75,10 @@ export async function runCheck(files: readonly string[], options: CheckOptions):
 async function certificate(
   { reports, sources, withoutModels }: Checked,
   path: string,
-  { set, format, color, model: name }: CheckOptions,
+  { set, format, model: name }: CheckOptions,
 ): Promise<boolean> {
   const fail = (problem: Diagnostic): false => {
-    printDiagnostics([problem], sources, color && wantsColor(process.stderr));
+    printDiagnostics([problem], sources);
     return false;
   };
   // Errors in the spec were told.
@@ -131,7 +130,7 @@ async function print(checked: Checked, options: CheckOptions): Promise<boolean> 
     case "text": {
       let usage = true;
       const { textReport } = await import("./report/text.ts");
-      const paint = painter(options.color && wantsColor(process.stdout));
+      const paint = painter(wantsColor(process.stdout));
       const explain = options.explainBound ? (await import("./report/explain.ts")).explainBound : null;
       const formula = options.formula ? await import("./report/formula.ts") : null;
       for (const report of reports) {
@@ -146,7 +145,7 @@ async function print(checked: Checked, options: CheckOptions): Promise<boolean> 
         if (options.at?.length && !(await writeEvaluated(report, options.at, paint))) usage = false;
       }
       for (const file of checked.withoutModels) write(`${file}: no model here, so no shapes and no bounds\n`);
-      printDiagnostics(diagnostics, sources, options.color && wantsColor(process.stderr));
+      printDiagnostics(diagnostics, sources);
       return usage;
     }
   }
@@ -170,6 +169,8 @@ function write(text: string): void {
 export function refuseOptions(options: CheckOptions): Diagnostic | null {
   const refused = (option: string, problem: string): Diagnostic =>
     diagnostic("run-option", null, { option, problem });
+  if (options.model !== undefined && options.certificate === undefined)
+    return refused("--model", "it says which model --certificate is of; `check` reports all of them");
   if (options.format !== "text") {
     const option = options.explainBound ? "--explain-bound" : options.at?.length ? "--at" : null;
     if (option) return refused(option, "it is part of the text report only");

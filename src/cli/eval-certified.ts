@@ -39,7 +39,6 @@ import { writtenOut } from "./written-out.ts";
 export interface EvalCertifiedOptions extends TrainedOptions {
   readonly data: string | null;
   readonly format: "text" | "json";
-  readonly color: boolean;
   /** Rising. */
   readonly epsilons: readonly Epsilon[];
   readonly norm: "l2" | "linf";
@@ -53,11 +52,10 @@ export interface EvalCertifiedOptions extends TrainedOptions {
 }
 
 export async function runEvalCertified(options: EvalCertifiedOptions): Promise<number> {
-  const color = options.color && wantsColor(process.stderr);
   const { trained: opened, problems, sources } = await openTrained(options, 256);
-  printDiagnostics(problems, sources, color);
+  printDiagnostics(problems, sources);
   if (!opened) return 1;
-  const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources, color), 1);
+  const fail = (found: readonly Diagnostic[]): number => (printDiagnostics(found, sources), 1);
   const counted = options.rounding && isBounded(opened.engine);
   const written = counted ? await writtenOut(opened) : good(opened);
   if (!written.ok) return fail([written.problem]);
@@ -119,7 +117,7 @@ export async function runEvalCertified(options: EvalCertifiedOptions): Promise<n
     process.stdout.write(JSON.stringify(certifiedDocument(report), null, 2) + "\n");
   } else {
     const { certifiedText } = await import("./report/eval-certified.ts");
-    process.stdout.write(certifiedText(report, painter(options.color && wantsColor(process.stdout))));
+    process.stdout.write(certifiedText(report, painter(wantsColor(process.stdout))));
   }
   if (bugs.length > 0) return fail(bugs);
   return report.sound ? 0 : 1;

@@ -74,7 +74,6 @@ program
   .addOption(set())
   .option("--certificate <file>", "writes what is proven as a certificate, for `verify`")
   .option("--model <name>", "the model that the certificate is of, where there are several")
-  .option("--no-color", "plain text")
   .action(
     async (
       files: string[],
@@ -84,7 +83,6 @@ program
         formula?: "text" | "latex";
         at: readonly string[];
         set: Record<string, string>;
-        color: boolean;
         certificate?: string;
         model?: string;
       },
@@ -103,14 +101,21 @@ program
   .argument("<file>", "a spec (.lips)")
   .option("--write", "puts the number into the file, in place of the call")
   .addOption(set())
-  .option("--no-color", "plain text")
-  .action(async (file: string, flags: { write?: boolean; set: Record<string, string>; color: boolean }) => {
+  .action(async (file: string, flags: { write?: boolean; set: Record<string, string> }) => {
     const { runSolve } = await import("./solve.ts");
     process.exitCode = await runSolve({ ...flags, file, write: flags.write === true });
   });
 
 addRunCommands(program, set);
 addProofCommands(program, set);
+
+for (const command of program.commands) {
+  command.option("--no-color", "plain text");
+  command.showHelpAfterError(`(lipsc ${command.name()} --help shows its options)`);
+}
+program.hook("preAction", (_program, command) => {
+  if (command.opts<{ color: boolean }>().color === false) process.env.NO_COLOR = "1";
+});
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {

@@ -8,7 +8,6 @@ interface WeightsFlags {
   model?: string;
   set: Record<string, string>;
   format: "text" | "json";
-  color: boolean;
 }
 
 interface CertifyFlags {
@@ -35,8 +34,7 @@ export function addProofCommands(program: Command, set: () => Option): void {
       .option("--weights <file>", "a .safetensors file")
       .option("--model <name>", "the model, where the file has several")
       .addOption(set())
-      .addOption(new Option("--format <format>", "how to print").choices(["text", "json"]).default("text"))
-      .option("--no-color", "plain text");
+      .addOption(new Option("--format <format>", "how to print").choices(["text", "json"]).default("text"));
 
   aboutWeights(
     program

@@ -30,7 +30,7 @@ export async function runQuickStart(): Promise<number> {
   const say = (line: string): void => void process.stdout.write(line + "\n");
 
   say(`1. lipsc check ${file}\n`);
-  const code = await runCheck([file], { format: "text", explainBound: false, set: {}, color: true });
+  const code = await runCheck([file], { format: "text", explainBound: false, set: {} });
   if (code !== 0) return code;
 
   say(`2. lipsc train ${file}\n`);

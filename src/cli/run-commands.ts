@@ -216,7 +216,6 @@ export function addRunCommands(program: Command, set: () => Option): void {
           .default(null, "steps=20,restarts=2"),
       )
       .option("--no-rounding", "certify real arithmetic alone: the engine's float32 rounding isn't counted")
-      .option("--no-color", "plain text")
       .addOption(format()),
   ).action(async (path: string, flags: EngineFlags & EvalFlags, command: Command) => {
     const common = {
@@ -239,7 +238,6 @@ export function addRunCommands(program: Command, set: () => Option): void {
     const { runEvalCertified } = await import("./eval-certified.ts");
     process.exitCode = await runEvalCertified({
       ...common,
-      color: flags.color,
       epsilons: flags.eps ?? epsilons("36/255,72/255,108/255,1"),
       norm: flags.norm,
       samples: flags.samples ?? null,
@@ -289,7 +287,6 @@ interface EvalFlags {
   weights?: string;
   data?: string;
   format: "text" | "json";
-  color: boolean;
   certify?: boolean;
   eps: Epsilon[] | null;
   norm: "l2" | "linf";

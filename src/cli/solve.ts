@@ -18,7 +18,6 @@ export interface SolveOptions {
   readonly file: string;
   readonly write: boolean;
   readonly set: Record<string, string>;
-  readonly color: boolean;
 }
 
 export interface Solved {
@@ -44,9 +43,9 @@ export function solveFile(host: Host, file: string, set: Readonly<Record<string,
 
 /** The command; exit code 1 where a model has no number, or the file can't be written. */
 export async function runSolve(options: SolveOptions): Promise<number> {
-  const { file, write, set, color } = options;
+  const { file, write, set } = options;
   const { solutions, diagnostics, sources } = solveFile(nodeHost, file, set);
-  const paint = painter(color && wantsColor(process.stdout));
+  const paint = painter(wantsColor(process.stdout));
   for (const solved of solutions) {
     const report = collect(solved.model, solved);
     process.stdout.write(
@@ -58,7 +57,7 @@ export async function runSolve(options: SolveOptions): Promise<number> {
     if (problem) diagnostics.add(problem);
     else process.stdout.write(`${file}: ${solutions.map(({ solve }) => solve.value).join(", ")} written\n`);
   }
-  printDiagnostics(diagnostics.all, sources, color && wantsColor(process.stderr));
+  printDiagnostics(diagnostics.all, sources);
   return diagnostics.hasErrors ? 1 : 0;
 }
 

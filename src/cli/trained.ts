@@ -113,7 +113,7 @@ export function locate(options: Pick<TrainedOptions, "path" | "weights" | "model
   const record = readRecord(folder);
   if (!record.ok) return record;
   const weights = options.weights ?? [folder.weights, folder.checkpoint].find((p) => existsSync(p));
-  if (weights === undefined) return missing(folder.checkpoint, "checkpoint");
+  if (weights === undefined) return bad(diagnostic("no-weights-yet", null, { path }));
   const { recipe, ...kept } = record.value;
   const set = { ...kept.set, ...options.set };
   const { batch } = recipe;

@@ -21,6 +21,7 @@ export function showCharacter(character: string, at: number): { text: string; wi
 /** Columns of a piece of text; what colours it takes none. */
 export function widthOf(text: string): number {
   const plain = text.replace(/\u001b\[[\d;]*m/g, "");
+  if (/^[ -~]*$/.test(plain)) return plain.length;
   return [...plain].reduce((width, character) => width + showCharacter(character, width).width, 0);
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import { makeFolder, readText, writeWhole } from "./files.ts";
-import { bad, damaged, good, type Result } from "./result.ts";
+import { bad, damaged, good, missing, type Result } from "./result.ts";
 import { misfitOf, type RunRecord } from "./run-record.ts";
 
 export interface RunFolder {
@@ -42,15 +42,19 @@ export function createFolder(folder: RunFolder, record: RunRecord): Result<void>
   return made.ok ? writeWhole(folder.config, JSON.stringify(record, null, 2) + "\n") : made;
 }
 
+const whole = "copy the whole folder of the run again, or begin a new run";
+
 export function readRecord(folder: RunFolder): Result<RunRecord> {
+  if (!existsSync(folder.path)) return missing(folder.path, "run folder");
+  if (!existsSync(folder.config)) return bad(diagnostic("not-a-run", null, { path: folder.path }));
   const text = readText(folder.config, "run configuration");
   if (!text.ok) return text;
   let document: unknown;
   try {
     document = JSON.parse(text.value);
   } catch {
-    return damaged(folder.config, "it is not JSON");
+    return damaged(folder.config, "it is not JSON", whole);
   }
   const problem = misfitOf(document);
-  return problem === null ? good(document as RunRecord) : damaged(folder.config, problem);
+  return problem === null ? good(document as RunRecord) : damaged(folder.config, problem, whole);
 }

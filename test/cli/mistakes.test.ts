@@ -100,6 +100,16 @@ describe("damaged runs", () => {
     writeFileSync(join(folder, "config.json"), "{}");
     expect(await refused("LIPS0602", "train", "--resume", folder)).toContain("config.json");
     await refused("LIPS0601", "eval", join(folder, "none"));
+    rmSync(join(folder, "config.json"));
+    for (const command of ["eval", "certify", "audit"])
+      expect(await refused("LIPS0624", command, folder)).toContain("lipsc train SPEC");
+    expect(await refused("LIPS0624", "train", "--resume", spec)).toContain("not the folder of a run");
+  });
+
+  it("without weights say how to go on", async () => {
+    const folder = copy();
+    for (const name of ["model", "checkpoint"]) rmSync(join(folder, `${name}.safetensors`));
+    expect(await refused("LIPS0625", "eval", folder)).toContain(`--resume ${folder}`);
   });
 
   it("with a weight that is no number are refused", async () => {
@@ -109,6 +119,29 @@ describe("damaged runs", () => {
     bytes.writeFloatLE(NaN, bytes.length - 4);
     writeFileSync(path, bytes);
     expect(await refused("LIPS0608", "eval", folder)).toContain("not finite");
+  });
+});
+
+describe("data", () => {
+  it("that aren't there are told what they could be", async () => {
+    const folder = scratch();
+    expect(await refused("LIPS0602", "train", spec, "--data", folder)).toContain("train/<class>/*.png");
+    expect(await refused("LIPS0602", "train", spec, "--data", "README.md")).toContain(".safetensors");
+  });
+});
+
+describe("a certificate that isn't there", () => {
+  it("is told in plain words, in one line each", async () => {
+    for (const [file, why] of [
+      ["nowhere.json", "there is none"],
+      ["docs", "it is a folder"],
+      ["README.md", "it is no JSON"],
+    ]) {
+      const { code, stdout } = await lipsc("verify", file);
+      expect(code).toBe(1);
+      expect(stdout).toContain(why);
+      expect(stdout.trimEnd().split("\n")).toHaveLength(4);
+    }
   });
 });
 
@@ -143,11 +176,14 @@ describe("wrong usage", () => {
     ["eval", "run", "--format", "xml"],
     ["build", spec],
     ["check", spec, "--set", "dim"],
+    ["check", spec, "--model", "TinyFashion"],
     ["nothing"],
   ])("lipsc %s %s %s %s is exit code 2", async (...args) => {
     const { code, stdout, stderr } = await lipsc(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^error: /);
+    // An option's mistake is told with the way to that command's options.
+    if (args.length > 2 && stderr.includes("(lipsc")) expect(stderr).toContain(`(lipsc ${args[0]} --help`);
   });
 });
 

@@ -8,7 +8,9 @@ import { countMacs, countParameters } from "../../src/cli/report/figures.ts";
 import { stagesOf } from "../../src/cli/report/stages.ts";
 import { pageWidth, painter, tabulate, wrap } from "../../src/cli/report/table.ts";
 import { textReport } from "../../src/cli/report/text.ts";
+import { widthOf } from "../../src/diagnostics/display-width.ts";
 import { modelOf } from "../elaborate/host.ts";
+import { lipscIn } from "./run.ts";
 
 const specs = readdirSync("specs")
   .filter((name) => name.endsWith(".lips"))
@@ -23,6 +25,14 @@ describe("the report", () => {
       expect(text.split("\n").filter((line) => [...line].length > pageWidth)).toEqual([]);
       expect(text).not.toMatch(/\n\n\n/);
     }
+  });
+});
+
+describe("a terminal of 80 columns", () => {
+  it.each(["quick-start", "lipsformer-swin-tiny", "swin-tiny"])("holds the page of %s", async (name) => {
+    const { stdout } = await lipscIn({ COLUMNS: "80" }, "check", `specs/${name}.lips`, "--explain-bound");
+    expect(stdout).toContain("largest causes");
+    expect(stdout.split("\n").filter((line) => widthOf(line) > 80)).toEqual([]);
   });
 });
 
@@ -69,6 +79,18 @@ describe("tables", () => {
     );
     expect(line).toHaveLength(pageWidth);
     expect(line).toMatch(/^ {2}a{40} {2}b{40} {2}c+…c+$/);
+  });
+
+  it("count columns as they are shown: colours take none, wide letters two", () => {
+    const paint = painter(true);
+    const rows = [
+      [paint("good", "✓"), "a"],
+      [paint("bad", "✗"), "模型"],
+      ["", "b"],
+    ].map((cells) => [...cells, "|"]);
+    const column = { align: "left" } as const;
+    const shown = tabulate(rows, [column, column, column]).map((line) => widthOf(line));
+    expect(shown).toEqual([12, 12, 12]);
   });
 
   it("wrap loses no word", () => {

@@ -18,10 +18,11 @@ export interface Finished {
 export function start(
   args: readonly string[],
   node: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): { child: ChildProcess; finished: Promise<Finished> } {
   const child = spawn(process.execPath, [...node, command, ...args], {
     cwd: root,
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", COLUMNS: "100", ...env },
   });
   let stdout = "";
   let stderr = "";
@@ -35,6 +36,14 @@ export function start(
 
 export function lipsc(...args: readonly string[]): Promise<Finished> {
   return start(args).finished;
+}
+
+/** The same with more in the environment. */
+export function lipscIn(
+  env: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<Finished> {
+  return start(args, [], env).finished;
 }
 
 /** Waits until a condition on the disk holds; fails when the process ends before. */

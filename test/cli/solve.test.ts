@@ -44,14 +44,12 @@ describe("lipsc solve --write", () => {
   it("replaces the call and nothing else, and the model stays the one that was proven", async () => {
     const path = file("written.lips", spec);
     const before = loadModel(nodeHost, path, null, {}).model;
-    expect(await quiet(() => runSolve({ file: path, write: true, set: {}, color: false }))).toBe(0);
+    expect(await quiet(() => runSolve({ file: path, write: true, set: {} }))).toBe(0);
     expect(readFileSync(path, "utf8")).toBe(spec.replace("solve( in: [0, 1] )", "0.414"));
     const after = loadModel(nodeHost, path, null, {}).model;
     if (!before || !after) throw new Error("no model");
     expect(modelHash(after)).toBe(modelHash(before));
-    expect(
-      await quiet(() => runCheck([path], { format: "text", explainBound: false, set: {}, color: false })),
-    ).toBe(0);
+    expect(await quiet(() => runCheck([path], { format: "text", explainBound: false, set: {} }))).toBe(0);
   });
 
   it("puts fractions and signs into parentheses inside of an expression", async () => {
@@ -61,10 +59,10 @@ describe("lipsc solve --write", () => {
       .replace("1 + alpha", "1 + 2 * solve(in: [-1/3, 0])");
     const path = file("inside.lips", text);
     // The bound falls towards −1/3, where all claims hold, and every value meets them: the largest bound is at 0.
-    expect(await quiet(() => runSolve({ file: path, write: true, set: {}, color: false }))).toBe(0);
+    expect(await quiet(() => runSolve({ file: path, write: true, set: {} }))).toBe(0);
     expect(readFileSync(path, "utf8")).toContain("Scale(1 + 2 * 0)");
     const negative = file("negative.lips", text.replace("[-1/3, 0]", "[-1/3, -1/4]").replace("<= 2", "<= 1"));
-    expect(await quiet(() => runSolve({ file: negative, write: true, set: {}, color: false }))).toBe(0);
+    expect(await quiet(() => runSolve({ file: negative, write: true, set: {} }))).toBe(0);
     expect(readFileSync(negative, "utf8")).toContain("1 + 2 * (-0.25)");
   });
 
@@ -75,7 +73,7 @@ describe("lipsc solve --write", () => {
     expect([solutions.length, diagnostics.all.map((d) => d.code)]).toEqual([0, ["LIPS0502"]]);
     const write = process.stderr.write;
     process.stderr.write = () => true;
-    expect(await quiet(() => runSolve({ file: path, write: true, set: {}, color: false }))).toBe(1);
+    expect(await quiet(() => runSolve({ file: path, write: true, set: {} }))).toBe(1);
     process.stderr.write = write;
     expect(readFileSync(path, "utf8")).toBe(text);
   });

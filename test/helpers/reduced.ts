@@ -91,7 +91,7 @@ export const notExecutable: Readonly<Record<string, string>> = {
   "specs/lrformer.lips": "a score scaled by the whole input has no lowering yet",
   "specs/r2dn.lips": "R2DN has no lowering yet",
   "specs/two-lipschitz.lips":
-    "the constraint `rms` has no parametrisation yet, and the loss next_token isn't compiled",
+    "its output is a sequence, and only losses of one vector of logits are compiled",
 };
 
 /** The reduced model. */

@@ -40,11 +40,14 @@ export function check({ certificate, weights, specs }: Files): {
   }
 }
 
+const reasons: Readonly<Record<string, string>> = { ENOENT: "there is none", EISDIR: "it is a folder" };
+
 function read(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Refusal(path, `the file can't be read: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Refusal(path, `the file can't be read: ${reasons[code ?? ""] ?? message}`);
   }
 }
 

@@ -84,7 +84,7 @@ function parse(json: string): object {
   try {
     return parseJson(json) as object;
   } catch (error) {
-    throw new Refusal("certificate", `it is no JSON: ${(error as Error).message}`);
+    throw new Refusal("certificate", `it is no JSON: ${(error as Error).message.replace(/\s+/g, " ")}`);
   }
 }
 

@@ -2,12 +2,14 @@
 import type { Cause } from "../../gain/causes.ts";
 import { homeNote, type Matrix, type ModelReport, type Sources } from "./collect.ts";
 import { phaseName, showBound, showFactor } from "./numbers.ts";
-import { tabulate, type Paint } from "./table.ts";
+import { pageWidth, tabulate, wrap, type Paint } from "./table.ts";
 import { paperComparison } from "./paper.ts";
 import { waterfallOf, type Change, type Waterfall } from "./waterfall.ts";
 
 /** Rows of the table of symbols. */
 const listed = 20;
+/** On a narrower page what each line's symbol does isn't shown: the rules would be cut beyond recognition. */
+const roomForChanges = pageWidth >= 96;
 
 export function explainBound(report: ModelReport, sources: Sources, paint: Paint): string {
   const ofWeights = report.phase === "checkpoint";
@@ -31,10 +33,12 @@ function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint:
     ruleOf(cause),
     ...(change ? [nameOf(change), ...boundsOf(change)] : ["", "", ""]),
   ]);
-  const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${phaseName(matrix.phase)}: ${showBound(bound)}${homeNote(report.model)}`;
+  const title = `the l2 bound of ${matrix.from} → ${matrix.to} ${phaseName(matrix.phase)}: ${showBound(bound)}${homeNote(report.model)}`;
   const head = ["so far", "factor", "", "line", "rule", "depends most on", "at half", "at twice"];
   const marked = rows.some(({ mark }) => mark !== "");
-  const cells = [head, ...table].map((row) => (marked ? row : row.filter((_, i) => i !== 2)));
+  const cells = [head, ...table].map((row) =>
+    row.filter((_, i) => (i !== 2 || marked) && (i < 6 || roomForChanges)),
+  );
   const [right, left] = [{ align: "right" }, { align: "left" }] as const;
   const [first, ...lines] = tabulate(cells, [
     right,
@@ -43,10 +47,15 @@ function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint:
     { ...left, most: 10 },
     { ...left, most: 44 },
     left,
-    right,
-    right,
+    ...(roomForChanges ? [right, right] : []),
   ]);
-  return [paint("bold", title), paint("dim", first), ...lines, "", ...symbols(whole, bound, paint)];
+  return [
+    ...wrap(title).map((part) => paint("bold", part)),
+    paint("dim", first),
+    ...lines,
+    "",
+    ...symbols(whole, bound, paint),
+  ];
 }
 
 /** The table of symbols: what one number of the spec does to the whole bound. */

@@ -24,8 +24,8 @@ export function paperComparison(report: ModelReport, sources: Sources, paint: Pa
   const columns = head.map((_, i) => ({ align: i === 0 ? ("left" as const) : ("right" as const) }));
   const [first, ...lines] = tabulate([head, ...rows], columns);
   return [
-    ...wrap("the theorem of Qi et al. (ICLR 2023), l2, one head, projections of norm 1, beside ours").map((line) =>
-      paint("bold", line),
+    ...wrap("the theorem of Qi et al. (ICLR 2023), l2, one head, projections of norm 1, beside ours").map(
+      (line) => paint("bold", line),
     ),
     paint("dim", first),
     ...lines,

@@ -84,11 +84,7 @@ export function costs({ parameters, macs, batch, activations }: ModelReport, pai
     ["parameters", showCount(parameters), ""],
     ["MACs", showCount(macs), "one inference: matrix products and convolutions"],
     ["FLOPs", showCount(2 * macs), "2 per multiply-add"],
-    [
-      "activations",
-      showBytes(activations),
-      `float32 kept in a training step at batch ${showCount(batch)}`,
-    ],
+    ["activations", showBytes(activations), `float32 kept in a training step at batch ${showCount(batch)}`],
   ].map(([name, number, note]) => [name, number, paint("dim", note)]);
   return tabulate(rows, [{ align: "left" }, { align: "right" }, { align: "left" }]);
 }
@@ -222,7 +218,7 @@ export function causes(report: ModelReport, sources: Sources, paint: Paint): str
     const branch = inside?.node ? `around ${inside.rule} ×${showFactor(inside.factor)}` : "";
     return [`×${showFactor(row.product)}`, row.rule, row.place, branch];
   });
-  const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${phaseName(matrix.phase)} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
+  const title = `largest causes of ${matrix.from} → ${matrix.to}, l2 ${phaseName(matrix.phase)} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
   const lines = tabulate(table, [
     { align: "right" },
     { align: "left" },
@@ -231,5 +227,5 @@ export function causes(report: ModelReport, sources: Sources, paint: Paint): str
   ]);
   if (rows.length > listed)
     lines.push(paint("dim", `  and ${rows.length - listed} more; --explain-bound shows all`));
-  return [[paint("bold", title), ...lines]];
+  return [[...wrap(title).map((line) => paint("bold", line)), ...lines]];
 }

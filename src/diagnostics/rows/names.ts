@@ -141,8 +141,17 @@ export const nameRows = {
     severity: "error",
     message: (p: { key: string; known: readonly string[]; trained: boolean; nearest: string | null }) =>
       `\`--set ${p.key}=…\` fits no parameter of a model here, and no entry of a \`train\` section.`,
-    help: ({ known, trained, nearest }: { known: readonly string[]; trained: boolean; nearest: string | null }) => {
-      const parameters = known.length === 0 ? "no model here has parameters" : `parameters: ${known.join(", ")}`;
+    help: ({
+      known,
+      trained,
+      nearest,
+    }: {
+      known: readonly string[];
+      trained: boolean;
+      nearest: string | null;
+    }) => {
+      const parameters =
+        known.length === 0 ? "no model here has parameters" : `parameters: ${known.join(", ")}`;
       const entries = trained ? "entries as in `--set train.epochs=5`" : "there is no `train` section";
       return nearest === null ? `${parameters}; ${entries}` : `\`--set ${nearest}=…\``;
     },

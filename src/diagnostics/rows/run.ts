@@ -104,8 +104,7 @@ export const runRows = {
     severity: "error",
     message: (p: { path: string; doing: "read" | "written"; reason: string }) =>
       `\`${p.path}\` can't be ${p.doing}: ${p.reason}.`,
-    help: (p: { doing: "read" | "written" }) =>
-      p.doing === "written" ? "choose another folder with --out" : null,
+    help: (p: { doing: "read" | "written" }) => (p.doing === "written" ? "choose another place" : null),
   },
   "report-left-out": {
     code: "LIPS0615",
@@ -133,7 +132,7 @@ export const runRows = {
     severity: "error",
     message: (p: { path: string }) => `\`${p.path}\` holds a run already.`,
     help: (p: { path: string }) =>
-      `go on with it: lipsc train --resume ${p.path}; or choose another folder with --out`,
+      `choose another folder with --out, or go on with that run: lipsc train --resume ${p.path}`,
   },
   "run-changed": {
     code: "LIPS0619",
@@ -163,6 +162,20 @@ export const runRows = {
     message: (p: { path: string; changes: readonly string[] }) =>
       `The weights of \`${p.path}\` were trained in another model, without ${p.changes.join(", ")}.`,
     help: () => "what follows is about the changed model with these weights, not about the run",
+  },
+  "not-a-run": {
+    code: "LIPS0624",
+    severity: "error",
+    message: (p: { path: string }) => `\`${p.path}\` is not the folder of a run: it has no \`config.json\`.`,
+    help: () => "`lipsc train SPEC` makes such a folder, below runs/ where --out doesn't say otherwise",
+  },
+  "no-weights-yet": {
+    code: "LIPS0625",
+    severity: "error",
+    message: (p: { path: string }) =>
+      `The run \`${p.path}\` holds no weights: it ended before its first checkpoint, or they were moved.`,
+    help: (p: { path: string }) =>
+      `go on with it: lipsc train --resume ${p.path}; or name a file with --weights`,
   },
   "weights-differ": {
     code: "LIPS0622",

@@ -5,7 +5,7 @@
  */
 import { basename, extname, join } from "node:path";
 import { isFolder, readFolder } from "../files.ts";
-import { damaged, good, type Result } from "../result.ts";
+import { damaged, good, layouts, type Result } from "../result.ts";
 import { imageEndings } from "./decode.ts";
 import type { Data, Samples } from "./samples.ts";
 import { pixelCache } from "./source.ts";
@@ -19,7 +19,11 @@ interface Listed {
 export function readImageFolder(folder: string, shape: readonly number[]): Result<Data> {
   if (shape.length !== 3 || (shape[2] !== 1 && shape[2] !== 3)) {
     const input = `[${shape.join(", ")}]`;
-    return damaged(folder, `it holds no IDX and no .npy files, and images don't fit an input of ${input}`);
+    return damaged(
+      folder,
+      `it holds no IDX and no .npy files, and images don't fit an input of ${input}`,
+      layouts,
+    );
   }
   const trainFolder = subfolder(folder, ["train"]) ?? folder;
   const testFolder = subfolder(folder, ["test", "val"]);
@@ -27,7 +31,12 @@ export function readImageFolder(folder: string, shape: readonly number[]): Resul
     return damaged(folder, `it has \`${basename(testFolder)}\` but no \`train\``);
   const classes = folders(trainFolder);
   if (!classes.ok) return classes;
-  if (classes.value.length === 0) return damaged(folder, "it has no folders with images, one for each class");
+  if (classes.value.length === 0)
+    return damaged(
+      folder,
+      "it holds no IDX and no .npy files, and no folders with images, one for each class",
+      layouts,
+    );
   const train = list(trainFolder, classes.value);
   if (!train.ok) return train;
   const test = testFolder ? list(testFolder, classes.value) : null;

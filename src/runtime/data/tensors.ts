@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readBytes } from "../files.ts";
-import { damaged, good, type Result } from "../result.ts";
+import { damaged, good, layouts, type Result } from "../result.ts";
 import { readSafetensors } from "../safetensors.ts";
 import { parseNpy } from "./npy.ts";
 import type { Data, Samples } from "./samples.ts";
@@ -16,6 +16,8 @@ interface Plain {
 }
 
 export function readTensorFile(path: string): Result<Data> {
+  if (!/\.(npy|safetensors)$/.test(path))
+    return damaged(path, "it is neither a folder nor .safetensors", layouts);
   const bytes = readBytes(path, "data file");
   if (!bytes.ok) return bytes;
   if (path.endsWith(".npy")) {

@@ -168,6 +168,9 @@ class Run:
             f"run      {self.folder}: {self.steps} steps of {recipe['batch']}, seed {recipe['seed']}"
             f"{f', resumed at step {self.step}' if resumed else ''}"
         )
+        report = ", ".join(option["name"] for option in recipe["report"])
+        if report:
+            processes.say(f"report   {report}: not measured here; of model.safetensors lipsc eval --certify and audit do")
 
     def wrap(self) -> nn.Module:
         """What is called in a step: the model, sharded or data parallel, compiled where that is asked for."""
