@@ -41,11 +41,16 @@ export interface Stage {
 export interface Update {
   readonly to: Norm;
   readonly formula: Product;
+  /** The formula is too long to be read: in its place a factor that holds for the model's own numbers alone. */
+  readonly numeric: boolean;
   /** The gain after the layer, with the model's own values. */
   readonly gain: number;
 }
 
-/** From the source to the target, from the norm `from` to the norm `to`. The first stages may start from fixed numbers. */
+/**
+ * From the source to the target, from the norm `from` to the norm `to`. The first stages may start from fixed numbers. What
+ * isn't `readable` is a number.
+ */
 export function stagesOf(
   model: Model,
   bound: SymbolicBound,
@@ -53,6 +58,7 @@ export function stagesOf(
   target: ValueId,
   from: Norm,
   to: Norm,
+  readable: (formula: Product) => boolean = () => true,
 ): Stage[] {
   const cuts = cutsOf(model, source, target);
   const row = 3 * norms.indexOf(from);
@@ -70,7 +76,11 @@ export function stagesOf(
     const read = new Set<Norm>();
     const updates = wanted.map((norm): Update => {
       const x = after[norms.indexOf(norm)];
-      return { to: norm, formula: formulaOf(x, before, (found) => read.add(found)), gain: x.value };
+      const found = shortFormula(x, before);
+      const numeric = found === null || !readable(found.formula);
+      const { formula, reads } = numeric ? factorOf(x, norm, before) : found;
+      reads.forEach((one) => read.add(one));
+      return { to: norm, formula, numeric, gain: x.value };
     });
     // A gain that stays as it is needs no line.
     const changes = updates.filter(({ to, formula }) => keyOf(formula) !== keyOf(symbol(gainSymbol(to, 0))));
@@ -78,6 +88,45 @@ export function stagesOf(
     wanted = norms.filter((norm) => read.has(norm));
   }
   return stages.reverse();
+}
+
+interface Written {
+  readonly formula: Product;
+  /** The gains before that it is written in. */
+  readonly reads: ReadonlySet<Norm>;
+}
+
+/** null where it is too long even to be made. */
+function shortFormula(x: Expression, before: readonly Expression[] | null): Written | null {
+  const reads = new Set<Norm>();
+  try {
+    return { formula: formulaOf(x, before, (norm) => reads.add(norm)), reads };
+  } catch (error) {
+    if (error instanceof TooLong) return null;
+    throw error;
+  }
+}
+
+/** How much larger a gain is than one before, to the same norm if that can be: a number, rounded up. */
+function factorOf(x: Expression, norm: Norm, before: readonly Expression[] | null): Written {
+  const gains = [norm, ...norms].flatMap((name) => {
+    const gain = before?.[norms.indexOf(name)];
+    return gain?.grows && gain.value > 0 && Number.isFinite(gain.value) ? [{ name, value: gain.value }] : [];
+  });
+  if (gains.length === 0) return { formula: number(roundUp(x.value)), reads: new Set() };
+  const [{ name, value }] = gains;
+  return {
+    formula: multiply(number(roundUp(x.value / value)), symbol(gainSymbol(name, value))),
+    reads: new Set([name]),
+  };
+}
+
+/** To four digits; the division before it erred by less than the last of them is raised. */
+function roundUp(x: number): number {
+  if (!Number.isFinite(x) || x === 0) return x;
+  const unit = 10 ** (Math.floor(Math.log10(Math.abs(x))) - 3);
+  const near = Number((Math.ceil((x * (1 + 1e-12)) / unit) * unit).toPrecision(4));
+  return near >= x ? near : Number((near + unit).toPrecision(4));
 }
 
 interface Cut {
@@ -254,4 +303,4 @@ function normOf({ letter }: Symbol): Norm {
 }
 
 /** A layer's formula has too many parts to be read. */
-export class TooLong extends Error {}
+class TooLong extends Error {}

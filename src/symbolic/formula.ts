@@ -6,7 +6,7 @@ import type { Model, Node, Norm, Phase, ValueId } from "../model/model.ts";
 import { type Atom, type Product } from "./algebra.ts";
 import { symbolicBound, type NoFormula, type SymbolicBound } from "./bound.ts";
 import type { Expression, Symbol } from "./expression.ts";
-import { stagesOf, TooLong, type Stage } from "./factors.ts";
+import { stagesOf, type Stage } from "./factors.ts";
 import { textOf } from "./print-text.ts";
 
 export interface Formula {
@@ -71,13 +71,8 @@ export function formulaOf(
 ): Formula | NoFormula {
   const found = expressionOf(model, phase, source, target, from, to, oracle);
   if ("none" in found) return found;
-  try {
-    const stages = stagesOf(model, found.bound, source, target, from, to);
-    return { ...found, ...named(fold(stages.map(draftOf))) };
-  } catch (error) {
-    if (error instanceof TooLong) return { none: "it is too long to be read" };
-    throw error;
-  }
+  const stages = stagesOf(model, found.bound, source, target, from, to, readable);
+  return { ...found, ...named(fold(stages.map(draftOf))) };
 }
 
 interface Draft {
@@ -91,10 +86,14 @@ interface Draft {
 /** Characters of a line that a person would read. */
 const longest = 800;
 
+const short = ({ letter, path }: Symbol): string => `${letter}(${path.split(".").slice(-2).join(".")})`;
+
+function readable(formula: Product): boolean {
+  return textOf(formula, short).length <= longest;
+}
+
 function draftOf(stage: Stage): Draft {
-  const short = ({ letter, path }: Symbol): string => `${letter}(${path.split(".").slice(-2).join(".")})`;
   const texts = new Map(stage.updates.map(({ to, formula }) => [to, textOf(formula, short)]));
-  if ([...texts.values()].some((text) => text.length > longest)) throw new TooLong();
   const symbols = new Map<string, Symbol>();
   for (const { formula } of stage.updates) collect(formula, symbols);
   return { stage, kind: stage.node.layer, texts, symbols: [...symbols.values()] };

@@ -5,7 +5,13 @@ import { renderToString } from "katex";
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { collect } from "../../src/cli/report/collect.ts";
-import { formulasData, formulasLatex, formulasText } from "../../src/cli/report/formula.ts";
+import {
+  boundsWithFormula,
+  formulaFor,
+  formulasData,
+  formulasLatex,
+  formulasText,
+} from "../../src/cli/report/formula.ts";
 import { checkDocument } from "../../src/cli/report/json.ts";
 import { painter } from "../../src/cli/report/table.ts";
 import { Analysis } from "../../src/gain/analyze.ts";
@@ -270,6 +276,34 @@ describe("what is printed", () => {
     expect(attention?.updates[0].text).toBe("A + 7·√3·T·α₃·ν·σ(W₅)·σ(W₆)·√(τ²/ε₁ + 1/ε₂)");
     expect(formula.symbols.every(({ paths }) => paths.length === 1 || paths.length === 3)).toBe(true);
   });
+
+  test.each(["deep-ssm", "two-lipschitz"])(
+    "%s: layers whose formula nobody would read are numbers, never too small",
+    (name) => {
+      for (const model of modelsOf(`specs/${name}.lips`)) {
+        const report = collect(model);
+        const bounds = boundsWithFormula(report);
+        expect(bounds.length).toBeGreaterThan(0);
+        for (const bound of bounds) {
+          const formula = formulaFor(report, bound);
+          if ("none" in formula) throw new Error(formula.none);
+          // Loops are folded: each round's line in its place.
+          const stages = formula.rows.flatMap(({ nodes, updates }) =>
+            nodes.map((node) => ({ value: 0, node, updates })),
+          );
+          expect(stages.some(({ updates }) => updates.some(({ numeric }) => numeric))).toBe(true);
+          const order = (stage: Stage): number => model.nodes.indexOf(stage.node);
+          const printed = printedValue(
+            stages.sort((a, b) => order(a) - order(b)),
+            own,
+          );
+          expect(printed).toBeGreaterThanOrEqual(bound.upper * (1 - 1e-9));
+          expect(printed).toBeLessThanOrEqual(bound.upper * 1.01);
+        }
+        expect(formulasText(report, new Map(), paint)).toContain("* with this model's own numbers");
+      }
+    },
+  );
 
   test.each(specs)("%s: LaTeX that compiles, no name without a meaning, no NaN", (name) => {
     for (const model of modelsOf(`specs/${name}.lips`)) {

@@ -111,11 +111,11 @@ function text(
   const letters = normsIn(formula).map((norm) => `${gainLetters[norm]} to ${meaning[norm]}`);
   const what = `gains from ${bound.from} in ${bound.normIn}: ${letters.join(", ")}; arrows of one layer act at once`;
   const table = rows.flatMap((row) =>
-    row.updates.map(({ to, formula: of }, i) => [
+    row.updates.map(({ to, formula: of, numeric }, i) => [
       ...(i === 0
         ? [lineOf(row, report, sources), row.mark, layerOf(row)]
         : ["", row.mark === "" ? "" : inner(row.mark), ""]),
-      `${gainLetters[to]} ← ${textOf(of, name)}`,
+      `${gainLetters[to]} ← ${textOf(of, name)}${numeric ? "  *" : ""}`,
     ]),
   );
   const legend = legendOf(slots);
@@ -131,11 +131,19 @@ function text(
     ...wrap(what).map((line) => paint("dim", line)),
     paint("dim", head),
     ...lines,
+    ...(rows.some(isNumeric) ? wrap(`* ${whyNumeric}`).map((line) => paint("dim", line)) : []),
     `  the bound is ${gainLetters[last]} = ${provenBy(formula, bound)}`,
     "",
     paint("dim", second),
     ...names,
   ];
+}
+
+const whyNumeric =
+  "with this model's own numbers: the formula of that layer is too long to be read (`--at symbol=value` evaluates it all the same)";
+
+function isNumeric({ updates }: Row): boolean {
+  return updates.some(({ numeric }) => numeric);
 }
 
 /** The formula's value. Of trained weights more may be proven: neighbouring maps are multiplied before their norm is taken. */
@@ -271,8 +279,10 @@ function latex(formula: Formula, bound: Target): string {
   const lines: string[] = [];
   formula.rows.forEach((row) => {
     if (row.mark === "┌" || row.mark === "─") lines.push(`  \\intertext{${roundsLatex(row)}}`);
-    row.updates.forEach(({ to, formula: of }, i) => {
-      const note = i === 0 ? ` && \\text{${plain(pathOf(row.nodes.map((node) => node.path)))}}` : "";
+    row.updates.forEach(({ to, formula: of, numeric }, i) => {
+      const path = i === 0 ? plain(pathOf(row.nodes.map((node) => node.path))) : "";
+      const told = [path, numeric ? "in numbers" : ""].filter((part) => part !== "").join(", ");
+      const note = told === "" ? "" : ` && \\text{${told}}`;
       lines.push(`  ${gainLetters[to]} &\\gets ${latexOf(of, name)}${note} \\\\`);
     });
     if (row.mark === "└" || row.mark === "─") lines.push("  \\intertext{and then}");
@@ -310,7 +320,8 @@ export function formulasData(report: ModelReport): readonly object[] {
     if ("none" in formula) return { ...about, value: null, none: formula.none, layers: [], symbols: [] };
     const layers = formula.rows.map((row) => ({
       paths: row.nodes.map((node) => node.path),
-      updates: row.updates.map(({ to, formula: of }) => ({
+      updates: row.updates.map(({ to, formula: of, numeric }) => ({
+        numeric,
         gain: gainLetters[to],
         norm: to,
         text: textOf(of, (symbol) => nameOf(symbol, formula)),
