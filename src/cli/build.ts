@@ -15,6 +15,7 @@ import { adviceOn, resolveRecipe } from "../runtime/run-config.ts";
 import { good, type Result } from "../runtime/result.ts";
 import { refuseWeights } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
+import { showBytes } from "./report/numbers.ts";
 import { loadPlace, locate, placeOfSpec, toldOf, weightsFrom, type Place } from "./trained.ts";
 import { waitingFor } from "./waiting.ts";
 
@@ -73,10 +74,9 @@ export async function runBuild(options: BuildOptions): Promise<number> {
     const written = writeWhole(join(options.out, name), content);
     if (!written.ok) return fail(written.problem);
     const bytes = typeof content === "string" ? Buffer.byteLength(content) : content.length;
-    process.stdout.write(
-      `${join(options.out, name).padEnd(48)} ${(bytes / 1024).toFixed(0).padStart(8)} KiB\n`,
-    );
+    process.stdout.write(`${join(options.out, name).padEnd(48)} ${showBytes(bytes).padStart(10)}\n`);
   }
+  process.stdout.write(`use it: ${target.use(options.out)}\n`);
   return 0;
 }
 

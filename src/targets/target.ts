@@ -19,6 +19,8 @@ export interface Target {
   /** As the user says it with --target. */
   readonly name: string;
   emit(input: TargetInput): Promise<Result<Bundle>>;
+  /** What its user does next: a command or an import, and what that needs. */
+  use(folder: string): string;
   /** Files of the project that go beside them as they are: name in the bundle → path for `bundled`. */
   assets?(input: TargetInput): ReadonlyMap<string, string>;
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { checkFiles } from "../../src/cli/check.ts";
 import { nodeHost } from "../../src/cli/host-node.ts";
 import { checkDocument } from "../../src/cli/report/json.ts";
-import { showBound, showCount, showFactor, showLimit } from "../../src/cli/report/numbers.ts";
+import { showBound, showBytes, showCount, showFactor, showLimit } from "../../src/cli/report/numbers.ts";
 import type { Host } from "../../src/host.ts";
 
 const examples = join(import.meta.dirname, "..", "fixtures", "examples");
@@ -111,6 +111,7 @@ describe("numbers for people", () => {
     expect(showBound(NaN)).toBe("no bound");
   });
   it("read well", () => {
+    expect([1017, 1024].map((n) => showBytes(n * 1024))).toEqual(["1017 KiB", "1.00 MiB"]);
     expect(showCount(30908578)).toBe("30 908 578");
     expect(showFactor(7.0000001)).toBe("7");
     expect(showLimit(0.009999999999999998)).toBe("0.01");

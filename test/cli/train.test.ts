@@ -185,7 +185,9 @@ describe("lipsc build", () => {
   it("writes both graphs and a program that runs them", async () => {
     // Inside the project, so that the program finds onnxruntime-node.
     const out = mkdtempSync(join("node_modules", ".cache", "lipsc-build-"));
-    expect((await lipsc("build", spec, "--out", out)).code).toBe(0);
+    const built = await lipsc("build", spec, "--out", out);
+    expect(built.code).toBe(0);
+    expect(built.stdout).toContain(`use it: node ${out}/run.mjs`);
     const { execFileSync } = await import("node:child_process");
     const printed = execFileSync(process.execPath, [join(out, "run.mjs")], { encoding: "utf8" });
     const losses = [...printed.matchAll(/loss ([\d.]+)/g)].map((m) => Number(m[1]));

@@ -66,7 +66,8 @@ export function showLarge(n: number): string {
     [1e6, "M"],
     [1e3, "k"],
   ] as const) {
-    if (n >= size) return `${(n / size).toPrecision(3)} ${unit}`;
+    // From 1000 on toPrecision would write 1.02e+3.
+    if (n >= size) return `${n / size >= 1000 ? Math.round(n / size) : (n / size).toPrecision(3)} ${unit}`;
   }
   return String(n);
 }
@@ -79,7 +80,8 @@ export function showBytes(n: number): string {
     [2 ** 20, "MiB"],
     [2 ** 10, "KiB"],
   ] as const) {
-    if (n >= size) return `${(n / size).toPrecision(3)} ${unit}`;
+    // From 1000 on toPrecision would write 1.02e+3.
+    if (n >= size) return `${n / size >= 1000 ? Math.round(n / size) : (n / size).toPrecision(3)} ${unit}`;
   }
   return `${n} bytes`;
 }

@@ -63,7 +63,7 @@ export const runRows = {
     message: (p: { path: string; problem: string }) =>
       `The checkpoint \`${p.path}\` doesn't fit this model: ${p.problem}.`,
     help: () =>
-      "resume with the spec and options that the run began with (they stand in its config.json), or begin a new run",
+      "weights belong to the spec and options that they were trained with (config.json of their run holds both): take those, or other weights",
   },
   "not-finite": {
     code: "LIPS0609",

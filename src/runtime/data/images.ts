@@ -75,7 +75,7 @@ function list(folder: string, classes: readonly string[]): Result<Listed[]> {
   }
   return found.length > 0
     ? good(found)
-    : damaged(folder, "it holds no .png, .jpg or .jpeg files in its class folders");
+    : damaged(folder, "it holds no .png, .jpg or .jpeg files in its class folders", layouts);
 }
 
 function imageSamples(

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Domain, Model } from "../../model/model.ts";
 import { bundled } from "../bundled.ts";
-import { isFolder } from "../files.ts";
+import { isFolder, seen } from "../files.ts";
 import { bad, missing, type Result } from "../result.ts";
 import { isIdxFolder, readIdxFolder } from "./idx.ts";
 import { readImageFolder } from "./images.ts";
@@ -50,14 +50,23 @@ export function openData(
 function openNamed(model: Model, shape: readonly number[]): Result<Data> {
   const option = model.train?.data ?? null;
   if (!option) return bad(diagnostic("no-data", null, { model: model.name }));
-  const beside = (path: string): string => resolve(dirname(model.file), path);
+  const besideSpec = (path: string): Result<Data> => {
+    const full = seen(resolve(dirname(model.file), path));
+    return existsSync(full)
+      ? openPath(full, shape)
+      : missing(
+          full,
+          "data folder or file",
+          "a spec's paths are seen from its own folder; --data names other data",
+        );
+  };
   switch (option.name) {
     case "fashion_mnist":
       return readIdxFolder(bundled("specs/data/fashion-mnist-mini"), "Fashion-MNIST (mini)", fashionClasses);
     case "images":
-      return openPath(beside(String(option.args.folder)), shape);
+      return besideSpec(String(option.args.folder));
     case "table":
-      return openPath(beside(String(option.args.file)), shape);
+      return besideSpec(String(option.args.file));
     case "imagenet":
       return bad(diagnostic("data-elsewhere", model.train?.span ?? null, { kind: option.name }));
     default:

@@ -8,7 +8,11 @@ import { modelOutputName } from "./names.ts";
 import { emitOnnx } from "./onnx.ts";
 import { runnerSource } from "./runner.ts";
 
-export const onnxTarget: Target = { name: "onnx", emit: emitBundle };
+export const onnxTarget: Target = {
+  name: "onnx",
+  emit: emitBundle,
+  use: (folder) => `node ${folder}/run.mjs  (needs onnxruntime-node)`,
+};
 
 /** train.onnx, inference.onnx, manifest.json, model.json, run.mjs. */
 async function emitBundle({ model, recipe }: TargetInput): Promise<Result<Bundle>> {

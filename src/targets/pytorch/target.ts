@@ -5,7 +5,12 @@ import type { Bundle, Target, TargetInput } from "../target.ts";
 import { contractOf } from "./contract.ts";
 import { modelSource } from "./module.ts";
 
-export const pytorchTarget: Target = { name: "pytorch", emit, assets };
+export const pytorchTarget: Target = {
+  name: "pytorch",
+  emit,
+  assets,
+  use: (folder) => `python ${folder}/train.py  (needs PyTorch; docs/pytorch.md)`,
+};
 
 const programs = ["train.py", "data.py", "augment.py", "optimise.py", "weights.py"];
 const bundledData = "specs/data/fashion-mnist-mini";

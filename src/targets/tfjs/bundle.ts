@@ -5,7 +5,12 @@ import { buildTrainingGraph } from "../../graph/training.ts";
 import type { Bundle, Target, TargetInput } from "../target.ts";
 import { modelFile } from "./model-file.ts";
 
-export const tfjsTarget: Target = { name: "tfjs", emit };
+export const tfjsTarget: Target = {
+  name: "tfjs",
+  emit,
+  use: (folder) =>
+    `import { createState, trainingStep } from "${folder}/model.ts"  (needs @tensorflow/tfjs-core and a backend)`,
+};
 
 /** model.ts. */
 async function emit(input: TargetInput): Promise<Result<Bundle>> {
