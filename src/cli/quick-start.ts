@@ -59,6 +59,6 @@ export async function runQuickStart(): Promise<number> {
   say(`   Next: npx lipsc check ${file} --explain-bound`);
   say(`         npx lipsc certify ${trained.folder.path}`);
   say(`         npx lipsc eval ${trained.folder.path}`);
-  say(`         npx lipsc build ${file} --out build`);
+  say(`         npx lipsc build ${trained.folder.path} --out build`);
   return 0;
 }

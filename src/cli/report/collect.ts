@@ -165,10 +165,10 @@ export function homeOf(model: Model): string {
   return model.nodes.length > 0 ? placeIn(model.nodes[0], model).file : model.file;
 }
 
-/** ` (lines of lipsformer-swin.lips)`, where tables leave the name of that file out. */
-export function homeNote(model: Model): string {
+/** `lines of lipsformer-swin.lips`, below a title, where tables leave the name of that file out. */
+export function homeNote(model: Model): string[] {
   const home = homeOf(model);
-  return home === model.file ? "" : ` (lines of ${home})`;
+  return home === model.file ? [] : [`  lines of ${home}`];
 }
 
 /** `line 9`, or `lipsformer-swin.lips line 9` for another file than `home`. */

@@ -2,7 +2,7 @@
 import type { Cause } from "../../gain/causes.ts";
 import { homeNote, type Matrix, type ModelReport, type Sources } from "./collect.ts";
 import { phaseName, showBound, showFactor } from "./numbers.ts";
-import { pageWidth, tabulate, wrap, type Paint } from "./table.ts";
+import { pageWidth, tabulate, type Paint } from "./table.ts";
 import { paperComparison } from "./paper.ts";
 import { waterfallOf, type Change, type Waterfall } from "./waterfall.ts";
 
@@ -33,7 +33,7 @@ function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint:
     ruleOf(cause),
     ...(change ? [nameOf(change), ...boundsOf(change)] : ["", "", ""]),
   ]);
-  const title = `the l2 bound of ${matrix.from} → ${matrix.to} ${phaseName(matrix.phase)}: ${showBound(bound)}${homeNote(report.model)}`;
+  const title = `  the l2 bound of ${matrix.from} → ${matrix.to} ${phaseName(matrix.phase)}: ${showBound(bound)}`;
   const head = ["so far", "factor", "", "line", "rule", "depends most on", "at half", "at twice"];
   const marked = rows.some(({ mark }) => mark !== "");
   const cells = [head, ...table].map((row) =>
@@ -50,7 +50,8 @@ function waterfall(report: ModelReport, matrix: Matrix, sources: Sources, paint:
     ...(roomForChanges ? [right, right] : []),
   ]);
   return [
-    ...wrap(title).map((part) => paint("bold", part)),
+    paint("bold", title),
+    ...homeNote(report.model).map((note) => paint("dim", note)),
     paint("dim", first),
     ...lines,
     "",

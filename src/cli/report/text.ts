@@ -218,7 +218,7 @@ export function causes(report: ModelReport, sources: Sources, paint: Paint): str
     const branch = inside?.node ? `around ${inside.rule} ×${showFactor(inside.factor)}` : "";
     return [`×${showFactor(row.product)}`, row.rule, row.place, branch];
   });
-  const title = `largest causes of ${matrix.from} → ${matrix.to}, l2 ${phaseName(matrix.phase)} (${showBound(matrix.upper[0])})${homeNote(report.model)}`;
+  const title = `  largest causes of ${matrix.from} → ${matrix.to}, l2 ${phaseName(matrix.phase)} (${showBound(matrix.upper[0])})`;
   const lines = tabulate(table, [
     { align: "right" },
     { align: "left" },
@@ -227,5 +227,5 @@ export function causes(report: ModelReport, sources: Sources, paint: Paint): str
   ]);
   if (rows.length > listed)
     lines.push(paint("dim", `  and ${rows.length - listed} more; --explain-bound shows all`));
-  return [[...wrap(title).map((line) => paint("bold", line)), ...lines]];
+  return [[paint("bold", title), ...homeNote(report.model).map((line) => paint("dim", line)), ...lines]];
 }
