@@ -7,6 +7,7 @@ import { weightFacts } from "../../src/gain/weights.ts";
 import { Builder } from "../../src/graph/builder.ts";
 import { effectiveWeight } from "../../src/graph/constraints/registry.ts";
 import { initialWeight } from "../../src/graph/initialise.ts";
+import type { Graph, GraphNode } from "../../src/graph/graph.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
 import type { Constraint, Init, Weight } from "../../src/model/model.ts";
 import { randomArray } from "../graph/random-graph.ts";
@@ -94,6 +95,16 @@ function holds(facts: Facts<Enclosure>, found: ReturnType<typeof measured>, name
     expect(found[key], `${name} ${key}`).toBeLessThanOrEqual(numberAbove(facts[key]) * (1 + 1e-11) + 1e-300);
 }
 
+/** With every constant the float32 that an engine makes of it. */
+function asStored(graph: Graph): Graph {
+  const nodes = graph.nodes.map((node) => {
+    if (node.op !== "constant") return node;
+    const { data, fill } = (node as GraphNode<"constant">).attributes;
+    return { ...node, attributes: { fill, data: Array.from(data, Math.fround) } };
+  });
+  return { ...graph, nodes };
+}
+
 /** Free tensors of any kind and size. */
 function* frees(shape: readonly number[]): Iterable<readonly [name: string, entries: Float64Array]> {
   const size = shape.reduce((a, b) => a * b, 1);
@@ -112,8 +123,11 @@ describe.each(constraints)("$kind", (constraint) => {
       for (const [name, free] of frees(shape)) {
         const builder = new Builder();
         const tensor = effectiveWeight(builder, weight, builder.input("w", shape));
-        const { out } = interpret(builder.graph("g", [{ name: "out", tensor }]), { w: array64(shape, free) });
+        const graph = builder.graph("g", [{ name: "out", tensor }]);
+        const { out } = interpret(graph, { w: array64(shape, free) });
         holds(facts, measured(shape, out.data), name);
+        const stored = interpret(asStored(graph), { w: array64(shape, free) });
+        holds(facts, measured(shape, stored.out.data), `${name}, constants as an engine stores them`);
         if (!facts.operator || shape.length < 4 || shape[1] === 1) continue;
         const windows = { stride: 1, dilation: 1, padding: 1 };
         const norm = mapNorm(out.data, shape, 4, windows, 1);

@@ -14,7 +14,6 @@
  * A padded and strided convolution is R·C·E with E extending a map by zeros to the grid and R leaving positions out, both of
  * norm 1; dilation splits the grid into parts on each of which it is C. The matrix K is C seen from one patch by one output.
  */
-import { sqrtUp } from "../../gain/up.ts";
 import type { Builder, Tensor } from "../builder.ts";
 import { sizeOf } from "../primitives/arrays.ts";
 import type { Dims } from "../graph.ts";
@@ -37,7 +36,9 @@ export function operatorBounds(
   shape: Dims,
 ): { readonly matrix: Tensor; readonly rowSum: Tensor; readonly frequencies?: Tensor } {
   const taps = sizeOf(shape.slice(2));
-  const matrix = builder.mul(spectralBound(builder, small), sqrtUp(taps));
+  const b = spectralBound(builder, small);
+  // √taps is no float32: the root is taken in the graph, of the squares.
+  const matrix = builder.sqrt(builder.mul(builder.mul(b, b), taps));
   const correlation = autocorrelation(builder, builder.reshape(small, kernelOf(shape)));
   const rowSum = rowSumBound(builder, correlation);
   const frequencies = symbolBound(builder, correlation);

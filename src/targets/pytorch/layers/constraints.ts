@@ -118,12 +118,13 @@ def spectral(weight: Tensor, bound: float) -> Tensor:
 
 const rms: Helper = {
   name: "rms",
-  needs: [spectral, matrixOf],
+  needs: [matrixOf, fullPrecision, within, spectralBound],
   source: `
+@full_precision
 def rms(weight: Tensor, bound: float) -> Tensor:
-    """As spectral, with the bound counted in root mean squares: times √(out/in)."""
+    """As spectral, with the norm counted between root mean squares: times √(in/out)."""
     rows, columns = as_matrix(weight).shape
-    return spectral(weight, bound * math.sqrt(rows / columns))`.trim(),
+    return within(weight, bound, lambda w: (spectral_bound(as_matrix(w)).square() * columns / rows).sqrt())`.trim(),
 };
 
 const frequencyGrid: Helper = {
@@ -195,7 +196,7 @@ const convolutionBound: Helper = {
 def convolution_bound(kernel: Tensor) -> Tensor:
     """A number that the norm of the convolution is never above, on maps of any size: the smallest of √taps times the
     matrix's norm, the root of the largest row sum of the autocorrelation, and the bound by frequencies."""
-    by_matrix = spectral_bound(as_matrix(kernel))
+    by_matrix = spectral_bound(as_matrix(kernel)).square()
     kernel = kernel if kernel.dim() == 4 else kernel.unsqueeze(2)
     height, width = kernel.shape[2:]
     side = kernel if kernel.shape[0] <= kernel.shape[1] else kernel.transpose(0, 1)
@@ -204,7 +205,7 @@ def convolution_bound(kernel: Tensor) -> Tensor:
     by_frequencies = symbol_bound(correlation)
     if by_frequencies is not None:
         square = torch.minimum(square, by_frequencies)
-    return torch.minimum(math.sqrt(height * width) * by_matrix, square.clamp_min(1e-12).sqrt())`.trim(),
+    return torch.minimum(height * width * by_matrix, square.clamp_min(1e-12)).sqrt()`.trim(),
 };
 
 const operator: Helper = {
