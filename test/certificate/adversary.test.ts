@@ -5,6 +5,7 @@ import { parseJson } from "../../src/certificate/verify/json.ts";
 import { Refusal } from "../../src/certificate/verify/refusal.ts";
 import { readTensors } from "../../src/certificate/verify/safetensors.ts";
 import { verify } from "../../src/certificate/verify/verify.ts";
+import { modelOf as modelNamed } from "../helpers/elaborated.ts";
 import { certificateOf, modelOf, sealed } from "./certificates.ts";
 
 const text = JSON.stringify(certificateOf(modelOf("specs/certified-mlp.lips")));
@@ -144,6 +145,98 @@ describe("a certificate that says less than it seems to", () => {
   ])("%s", (_, change, why) => {
     expect(refusal(forged(change))).toMatch(why);
   });
+});
+
+const odd = `lips 1
+block Step(state: [n], u: [m], n: int) -> [n] { (state |> Linear(n) |> Scale(0.5)) + (u |> Linear(n)) }
+model Odd {
+  input x: [4, 4, 6] in [0, 1]
+  input other: [5, 6] in ball(token, 2)
+  weights { init: spectral }
+  let y = x |> Conv(6, kernel: 3) |> ReLU
+  let z = Attend(y, y, y, heads: 2, score: cosine(tau: learned(1, shape: [2]), eps: 1e-2), values: unit(eps: 1e-2),
+    position: relative, over: windows(2, shift: 1))
+  let w = z |> Residual(Linear(6), alpha: learned(0.5, shape: [6])) |> Pad(1, mode: reflect) |> MeanPool
+  let h = other |> Scan(Step(n: 6), start: zeros) |> MeanPool
+  output both = w + h
+  output states = h
+}`;
+
+describe("a model that is none", () => {
+  const certificate = certificateOf(modelNamed("odd.lips", "Odd", {}, { "odd.lips": odd }));
+  const node = (d: any, layer: string): any => d.model.nodes.find((n: any) => n.layer === layer);
+  const attend = (d: any): any => node(d, "Attend").config;
+  const weightOf = (d: any, layer: string, name: string): any =>
+    d.model.weights[node(d, layer).weights[name]];
+  const after = (change: (document: any) => unknown): string | null => {
+    const document = JSON.parse(JSON.stringify(certificate)) as Certificate;
+    change(document);
+    return refusal(JSON.stringify(sealed(document)));
+  };
+
+  it("is accepted as it was", () => expect(after(() => null)).toBeNull());
+
+  it.each<[string, (d: any) => unknown]>([
+    ["no channels", (d) => (d.model.values[0] = [4, 4, 0])],
+    ["half a channel", (d) => (d.model.values[0] = [4, 4, 5.5])],
+    ["more entries than numbers count", (d) => (d.model.values[0] = [2 ** 30, 2 ** 30, 6])],
+    ["a weight without entries", (d) => (d.model.weights[0].shape = [0])],
+    ["a weight transposed", (d) => weightOf(d, "Attend", "position").shape.reverse()],
+    ["an empty box", (d) => (d.model.inputs[0].domain = { kind: "box", low: 1, high: 0 })],
+    ["a ball of negative radius", (d) => (d.model.inputs[1].domain.radius = -1)],
+    ["a ball in no norm", (d) => (d.model.inputs[1].domain.norm = "rms")],
+    ["a domain of two kinds", (d) => (d.model.inputs[0].domain.radius = 1)],
+    ["an input that is another", (d) => (d.model.inputs[1].value = d.model.inputs[0].value)],
+    ["an input that is made", (d) => (d.model.inputs[1].value = node(d, "Conv").outputs[0])],
+    ["no heads", (d) => (attend(d).heads = 0)],
+    ["heads that don't divide", (d) => (attend(d).heads = 4)],
+    ["other heads than numbers of τ", (d) => (attend(d).heads = 3)],
+    ["ε of 0", (d) => (attend(d).score.eps = 0)],
+    ["ε below 0", (d) => (attend(d).values.eps = -1e-2)],
+    ["a window that doesn't divide", (d) => (attend(d).over.size = 3)],
+    ["a shift as large as the window", (d) => (attend(d).over.shift = 2)],
+    ["a shift backwards", (d) => (attend(d).over.shift = -1)],
+    ["a shift and a local convolution", (d) => (attend(d).local = { kernel: 3, bias: false })],
+    ["a region of a sequence", (d) => (attend(d).over = { kind: "grid", size: 5 })],
+    ["a key that the score doesn't have", (d) => (attend(d).score.scale = attend(d).score.tau)],
+    ["fewer keys than values", (d) => (node(d, "Attend").inputs[1] = d.model.inputs[1].value)],
+    ["two inputs for three", (d) => node(d, "Attend").inputs.pop()],
+    ["τ that is no weight of the node", (d) => (attend(d).score.tau.weight = 0)],
+    ["τ of another shape", (d) => (attend(d).score.tau.shape = [])],
+    ["α that the node doesn't name", (d) => (node(d, "Residual").weights = {})],
+    [
+      "α for another number of channels",
+      (d) => (d.model.weights[node(d, "Residual").config.alpha.weight].shape = [3]),
+    ],
+    ["a weight that nothing reads", (d) => (node(d, "ReLU").weights = { weight: 0 })],
+    ["a kernel of no taps", (d) => (node(d, "Conv").config.kernel = 0)],
+    ["a stride of 0", (d) => (node(d, "Conv").config.stride = 0)],
+    ["a dilation of 0", (d) => (node(d, "Conv").config.dilation = 0)],
+    ["padding below 0", (d) => (node(d, "Conv").config.padding = -1)],
+    ["windows that don't fit", (d) => (node(d, "Conv").config.dilation = 9)],
+    ["groups", (d) => (node(d, "Conv").config.groups = 2)],
+    ["more padding than there is to reflect", (d) => (node(d, "Pad").config.before = [4, 1])],
+    ["padding of other axes", (d) => node(d, "Pad").config.before.push(0)],
+    ["a body that is none", (d) => (node(d, "Scan").body = null)],
+    ["a body where there is none", (d) => (node(d, "ReLU").body = node(d, "Scan").body)],
+    ["a body without its result", (d) => (node(d, "Scan").body.result = d.model.values.length - 1)],
+    ["a body's value read outside", (d) => (node(d, "ReLU").inputs = [node(d, "Scan").body.result])],
+    ["an output inside of a body", (d) => (d.model.outputs[0].value = node(d, "Scan").body.result)],
+    ["a value that nothing makes", (d) => d.model.values.push([1])],
+    ["a node that makes one value twice", (d) => node(d, "ReLU").outputs.push(node(d, "ReLU").outputs[0])],
+    [
+      "a constraint and a range",
+      (d) => {
+        d.model.weights[0].constraint = { kind: "spectral", bound: 1 };
+        d.model.weights[0].range = [-1, 1];
+      },
+    ],
+    ["a range from right to left", (d) => (d.model.weights[0].range = [1, -1])],
+    ["a deviation below 0", (d) => (d.model.weights[0].init = { kind: "trunc_normal", std: -1 })],
+    ["a start of no numbers", (d) => (d.model.weights[0].init = { kind: "constant", values: [] })],
+    ["no source", (d) => (d.proofs[0].derivations[0].source = 10 ** 6)],
+    ["a source inside of a body", (d) => (d.proofs[0].derivations[0].source = node(d, "Scan").body.result)],
+  ])("%s", (_, change) => expect(after(change)).not.toBeNull());
 });
 
 type Header = { [name: string]: unknown };

@@ -155,6 +155,17 @@ describe("certificates of given weights", () => {
     expect(changed).toEqual([]);
   });
 
+  it("are refused where a list of numbers has another length than what it lists, with the bytes or without", () => {
+    for (const key of ["taps", "values"] as const) {
+      const of = certificate.proofs[0].facts.findIndex((facts) => facts[key] !== undefined);
+      for (const change of [(list: number[]) => list.splice(0), (list: number[]) => list.push(0)]) {
+        const forged = copy(certificate);
+        change(forged.proofs[0].facts[of][key] as number[]);
+        expect(() => verify(JSON.stringify(sealed(forged)))).toThrow(Refusal);
+      }
+    }
+  });
+
   it("are refused where a matrix is left out, added, or another's", () => {
     for (const change of [
       (list: unknown[]) => list.pop(),

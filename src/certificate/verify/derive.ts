@@ -86,6 +86,15 @@ export function knownBy(
   return range ? "range" : "nothing";
 }
 
+/** Lists of numbers are one for each entry, and one for each tap: rules read them so. */
+function checkCounts({ path, shape }: ModelDocument["weights"][number], { values, taps }: FactsDocument): void {
+  const count = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
+  if (values && values.length !== count(shape))
+    throw new Refusal(path, `it has ${count(shape)} entries, stated are ${values.length}`);
+  if (taps && (shape.length < 3 || taps.length !== count(shape.slice(2))))
+    throw new Refusal(path, `it has ${count(shape.slice(2))} taps, stated are ${taps.length}`);
+}
+
 /** The proof as the judge lets it stand. Throws a Refusal where it has not the form of a proof of this model. */
 export function derive(
   model: ModelDocument,
@@ -165,7 +174,10 @@ class Derivation {
     const known = knownBy(weight, phase);
     if (doc.known !== known)
       throw new Refusal(weight.path, `its facts are known by ${known}, stated is ${doc.known}`);
-    if (known === "measured") return doc;
+    if (known === "measured") {
+      checkCounts(weight, doc);
+      return doc;
+    }
     const extra = (["values", "rowDistance", "columnSpread", "taps"] as const).find(
       (key) => doc[key] !== undefined,
     );

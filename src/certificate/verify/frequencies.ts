@@ -63,7 +63,8 @@ export function channelNorms(
   const half = Math.floor(across / 2) + 1;
   const size = height * width;
   const norms = new Float64Array(channels);
-  const few = channels * down * half * size <= budget;
+  // Angles are whole numbers below 2⁵³.
+  const few = channels * down * half * size <= budget && Math.max(down, across) < 2 ** 26;
   const [y, x] = few ? [rootsOf(down), rootsOf(across)] : [null, null];
   for (let channel = 0; channel < channels; channel++) {
     const w = data.subarray(channel * size, (channel + 1) * size);
@@ -76,7 +77,7 @@ export function channelNorms(
       for (let r = 0; r < height; r++) {
         let [re, im] = [0, 0];
         for (let t = 0; t < width; t++) {
-          const j = (f * t * dilation) % across;
+          const j = (f * ((t * dilation) % across)) % across;
           re += w[r * width + t] * x.cos[j];
           im += w[r * width + t] * x.sin[j];
         }
@@ -86,7 +87,7 @@ export function channelNorms(
       for (let g = 0; g < down; g++) {
         let [re, im] = [0, 0];
         for (let r = 0; r < height; r++) {
-          const j = (g * r * dilation) % down;
+          const j = (g * ((r * dilation) % down)) % down;
           re += rows[2 * r] * y.cos[j] - rows[2 * r + 1] * y.sin[j];
           im += rows[2 * r] * y.sin[j] + rows[2 * r + 1] * y.cos[j];
         }
