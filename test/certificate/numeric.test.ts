@@ -8,6 +8,7 @@ import {
   rowSum,
   spectralAtMost,
 } from "../../src/certificate/verify/numeric.ts";
+import { addProducts, choleskyEnds, gramOf } from "../../src/certificate/verify/products.ts";
 import { depthwiseNorm } from "../../src/measure/symbol.ts";
 import { singularValues } from "../helpers/singular.ts";
 import { generator } from "./mutations.ts";
@@ -38,6 +39,63 @@ describe("norms that the checker proves from bytes", () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it("sums of products are what they stand for, whole tiles, bands and stretches or not", () => {
+    const draw = generator(3);
+    const whole = (size: number): Float64Array => Float64Array.from({ length: size }, () => draw(17) - 8);
+    for (const [rows, columns, count] of [
+      [1, 1, 1],
+      [2, 5, 3],
+      [4, 3, 257],
+      [49, 50, 96],
+      [97, 7, 600],
+    ] as const) {
+      const [x, y] = [whole(rows * (count + 2)), whole(columns * count)];
+      const out = { entries: new Float64Array(rows * (columns + 1)).fill(7), at: 0, step: columns + 1 };
+      const expected = out.entries.map((start, place) => {
+        const [i, j] = [Math.floor(place / (columns + 1)), place % (columns + 1)];
+        if (j === columns) return start;
+        let sum = 0;
+        for (let c = 0; c < count; c++) sum += x[i * (count + 2) + c + 2] * y[j * count + c];
+        return start - sum;
+      });
+      const from = { entries: x, at: 2, step: count + 2 };
+      addProducts(out, [rows, columns, count], from, { entries: y, at: 0, step: count }, -1);
+      expect(out.entries).toEqual(expected);
+    }
+  });
+
+  it("Cholesky's algorithm finds the triangle that a matrix was made of, and the pivot that isn't positive", () => {
+    const draw = generator(4);
+    for (const n of [1, 2, 47, 48, 49, 100, 145]) {
+      const triangle = Float64Array.from({ length: n * n }, (_, place) => {
+        const [i, j] = [Math.floor(place / n), place % n];
+        return i === j ? 2 ** draw(3) : j < i ? draw(7) - 3 : 0;
+      });
+      const made = gramOf(triangle, n, n);
+      const found = made.slice();
+      expect(choleskyEnds(found, n)).toBe(true);
+      for (let i = 0; i < n; i++)
+        for (let j = 0; j <= i; j++) expect(found[i * n + j]).toBe(triangle[i * n + j]);
+      const last = n * n - 1;
+      made[last] -= triangle[last] ** 2;
+      expect(choleskyEnds(made, n)).toBe(false);
+    }
+  });
+
+  it("a spectral norm of hundreds of rows, wide or tall, is bounded as closely", () => {
+    for (const [rows, columns] of [
+      [49, 300],
+      [130, 97],
+      [150, 150],
+    ] as const) {
+      const entries = random(rows, columns, rows);
+      const [sigma] = singularValues(entries, rows, columns);
+      const m = { rows, columns, entries };
+      expect(spectralAtMost(m, sigma * (1 + 1e-9))).toBe(true);
+      expect(spectralAtMost(m, sigma * (1 - 1e-9))).toBe(false);
+    }
   });
 
   it("nothing passes with a number that isn't one", () => {

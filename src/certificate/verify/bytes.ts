@@ -38,7 +38,13 @@ export function checkBytes(
       stated: hashes.weights.sha256,
       derived: found,
     });
-  const tensorOf = readTensors(bytes);
+  const read = readTensors(bytes);
+  const tensors = new Map<string, Tensor>();
+  const tensorOf = (path: string): Tensor => {
+    const tensor = tensors.get(path) ?? read(path);
+    tensors.set(path, tensor);
+    return tensor;
+  };
   const proof = proofs.find(({ phase }) => phase === "checkpoint");
   const diagonal = diagonalKernels(model.nodes);
   model.weights.forEach((weight, i) => {
@@ -54,6 +60,7 @@ export function checkBytes(
   });
   const weights = (id: number): Tensor => tensorOf(model.weights[id].path);
   for (const doc of matrices) {
+    if (isFact(doc, proof?.facts ?? [])) continue;
     const key = unproven(doc, weights);
     if (key === null) continue;
     const names = [...new Set(weightsIn(doc.matrix))].map((id) => model.weights[id].path);
@@ -62,6 +69,15 @@ export function checkBytes(
       stated: String(doc[key]),
     });
   }
+}
+
+/** Whether a matrix is a weight whose facts, proven above, say as much. */
+function isFact({ matrix, ...stated }: MatrixDocument, facts: readonly FactsDocument[]): boolean {
+  if (matrix.kind !== "weight") return false;
+  const proven = facts[matrix.weight];
+  const follows = (key: "spectral" | "rowSum" | "rowNorm"): boolean =>
+    (proven[key] ?? Infinity) <= (stated[key] ?? Infinity);
+  return proven.known === "measured" && follows("spectral") && follows("rowSum") && follows("rowNorm");
 }
 
 /** Weights whose taps are diagonal matrices wherever they are used: those of depthwise convolutions alone. */

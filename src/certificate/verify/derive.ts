@@ -87,7 +87,10 @@ export function knownBy(
 }
 
 /** Lists of numbers are one for each entry, and one for each tap: rules read them so. */
-function checkCounts({ path, shape }: ModelDocument["weights"][number], { values, taps }: FactsDocument): void {
+function checkCounts(
+  { path, shape }: ModelDocument["weights"][number],
+  { values, taps }: FactsDocument,
+): void {
   const count = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
   if (values && values.length !== count(shape))
     throw new Refusal(path, `it has ${count(shape)} entries, stated are ${values.length}`);

@@ -5,7 +5,17 @@
  */
 import type { MatrixDocument } from "./document.ts";
 import { channelNorms } from "./frequencies.ts";
-import { frobenius, gamma, maxAbs, rowNorm, rowSum, spectralAtMost, type Dense } from "./numeric.ts";
+import {
+  frobenius,
+  gamma,
+  maxAbs,
+  rowNorm,
+  rowSum,
+  spectralAtMost,
+  transposed,
+  type Dense,
+} from "./numeric.ts";
+import { addProducts } from "./products.ts";
 import { isDiagonal, type Matrix } from "./rules/matrix.ts";
 
 export interface Inexact extends Dense {
@@ -39,12 +49,12 @@ function evaluate(m: Matrix, weights: Weights): Inexact {
   const { rows, columns } = m;
   switch (m.kind) {
     case "weight":
-      return { rows, columns, entries: Float64Array.from(weights(m.weight).data), error: 0 };
+      return { rows, columns, entries: new Float64Array(weights(m.weight).data), error: 0 };
     case "rows": {
       if (m.of.kind === "weight") {
         const { data } = weights(m.of.weight);
         const part = data.subarray(m.from * columns, (m.from + rows) * columns);
-        return { rows, columns, entries: Float64Array.from(part), error: 0 };
+        return { rows, columns, entries: new Float64Array(part), error: 0 };
       }
       const of = evaluate(m.of, weights);
       const entries = of.entries.subarray(m.from * columns, (m.from + rows) * columns);
@@ -57,40 +67,36 @@ function evaluate(m: Matrix, weights: Weights): Inexact {
     case "identity":
       return unit(rows);
     case "centre":
-      return centred(unit(rows));
+      return centred(unit(rows), "columns");
     case "diagonal":
     case "channels":
-      return scaled(unit(rows), diagonalOf(m, weights), "rows");
+      return scaled(unit(rows), diagonalOf(m, weights), "columns");
   }
 }
 
 /** Diagonal and centring matrices act on the other factor, and are never written out. */
 function productOf(left: Matrix, right: Matrix, weights: Weights): Inexact {
-  if (left.kind === "product" && isLight(left.left)) {
-    const inner: Matrix = {
-      kind: "product",
-      rows: left.right.rows,
-      columns: right.columns,
-      left: left.right,
-      right,
-    };
-    return productOf(left.left, inner, weights);
+  if (left.kind === "product" && isLight(left.left))
+    return applied(left.left, productOf(left.right, right, weights), weights, "columns");
+  if (isLight(left)) return applied(left, evaluate(right, weights), weights, "columns");
+  if (right.kind === "product" && isLight(right.left)) {
+    const { rows, left: light, right: rest } = { ...right, rows: left.rows };
+    return productOf({ kind: "product", rows, columns: light.columns, left, right: light }, rest, weights);
   }
-  if (left.kind === "centre") return centred(evaluate(right, weights));
-  if (left.kind === "diagonal" || left.kind === "channels")
-    return scaled(evaluate(right, weights), diagonalOf(left, weights), "rows");
-  if (right.kind === "diagonal" || right.kind === "channels")
-    return scaled(evaluate(left, weights), diagonalOf(right, weights), "columns");
+  if (isLight(right)) return applied(right, evaluate(left, weights), weights, "rows");
   return multiply(evaluate(left, weights), evaluate(right, weights));
 }
 
-const isLight = ({ kind }: Matrix): boolean =>
-  kind === "diagonal" || kind === "channels" || kind === "centre";
+type Light = Matrix & { readonly kind: "diagonal" | "channels" | "centre" };
+const isLight = (m: Matrix): m is Light =>
+  m.kind === "diagonal" || m.kind === "channels" || m.kind === "centre";
 
-function diagonalOf(
-  m: Matrix & { readonly kind: "diagonal" | "channels" },
-  weights: Weights,
-): ArrayLike<number> {
+/** L·M, which acts on the columns of M, or M·L, on its rows. */
+function applied(light: Light, m: Inexact, weights: Weights, to: "rows" | "columns"): Inexact {
+  return light.kind === "centre" ? centred(m, to) : scaled(m, diagonalOf(light, weights), to);
+}
+
+function diagonalOf(m: Exclude<Light, { readonly kind: "centre" }>, weights: Weights): ArrayLike<number> {
   if (m.kind === "channels") return channelNorms(weights(m.weight), m.torus, m.dilation);
   return typeof m.entries === "number" ? weights(m.entries).data : m.entries;
 }
@@ -105,43 +111,42 @@ function multiply(x: Inexact, y: Inexact): Inexact {
   const { rows, columns: inner } = x;
   const { columns } = y;
   const entries = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i++) {
-    const out = entries.subarray(i * columns, (i + 1) * columns);
-    for (let k = 0; k < inner; k++) {
-      const factor = x.entries[i * inner + k];
-      if (factor === 0) continue;
-      const at = k * columns;
-      for (let j = 0; j < columns; j++) out[j] += factor * y.entries[at + j];
-    }
-  }
+  const out = { entries, at: 0, step: columns };
+  const turned = { entries: transposed(y), at: 0, step: inner };
+  addProducts(out, [rows, columns, inner], { entries: x.entries, at: 0, step: inner }, turned);
   const [sizeX, sizeY] = [frobenius(x), frobenius(y)];
   const carried = sizeX * y.error + x.error * sizeY + x.error * y.error;
   const error = upwards(carried + gamma(inner + 2) * sizeX * sizeY, rows * columns * inner);
   return { rows, columns, entries, error };
 }
 
-/** diag(d)·M or M·diag(d); one number stands for all. */
-function scaled(m: Inexact, d: ArrayLike<number>, along: "rows" | "columns"): Inexact {
+/** Each column, or each row, times d entry by entry; one number stands for all. */
+function scaled(m: Inexact, d: ArrayLike<number>, each: "rows" | "columns"): Inexact {
   const { rows, columns } = m;
-  const at = (i: number): number => d[d.length === 1 ? 0 : i];
+  const factor = (i: number): number => d[d.length === 1 ? 0 : i];
+  const entries = new Float64Array(rows * columns);
   let most = 0;
-  const entries = m.entries.map((x, i) => {
-    const factor = at(along === "rows" ? Math.floor(i / columns) : i % columns);
-    most = Math.max(most, Math.abs(factor));
-    return x * factor;
-  });
+  for (let i = 0; i < (each === "columns" ? rows : columns); i++) most = Math.max(most, Math.abs(factor(i)));
+  for (let r = 0, i = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++, i++) entries[i] = m.entries[i] * factor(each === "columns" ? r : c);
   const size = frobenius({ rows, columns, entries });
   return { rows, columns, entries, error: upwards(most * m.error + 2 * u * size, rows * columns) };
 }
 
-/** Every column less its mean, times d/(d − 1). */
-function centred(m: Inexact): Inexact {
+/** Each column, or each row, of d numbers less its mean, times d/(d − 1). */
+function centred(m: Inexact, each: "rows" | "columns"): Inexact {
   const { rows, columns } = m;
-  const means = new Float64Array(columns);
-  for (let i = 0; i < m.entries.length; i++) means[i % columns] += m.entries[i];
-  const factor = rows / (rows - 1);
-  const entries = m.entries.map((x, i) => (x - means[i % columns] / rows) * factor);
-  const error = factor * (1 + 4 * u) * (m.error + 2 * gamma(rows + 8) * frobenius(m));
+  const [d, lines] = each === "columns" ? [rows, columns] : [columns, rows];
+  const line = (r: number, c: number): number => (each === "columns" ? c : r);
+  const means = new Float64Array(lines);
+  for (let r = 0, i = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++, i++) means[line(r, c)] += m.entries[i];
+  for (let i = 0; i < lines; i++) means[i] /= d;
+  const factor = d / (d - 1);
+  const entries = new Float64Array(rows * columns);
+  for (let r = 0, i = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++, i++) entries[i] = (m.entries[i] - means[line(r, c)]) * factor;
+  const error = factor * (1 + 4 * u) * (m.error + 2 * gamma(d + 8) * frobenius(m));
   return { rows, columns, entries, error: upwards(error, rows * columns) };
 }
 

@@ -4,6 +4,8 @@
  * Shares no code with src/measure.
  */
 
+import { choleskyEnds, gramOf } from "./products.ts";
+
 const u = 2 ** -53;
 
 /** Read from memory, so that no compiler decides it beforehand. */
@@ -31,7 +33,7 @@ function raised(sum: number, k: number): number {
 }
 
 /** A bias at its start: its norms are 0 exactly, and a certificate may say so. */
-const isZero = (m: Dense): boolean => maxAbs(m) === 0;
+const isZero = ({ entries }: Dense): boolean => entries.every((x) => x === 0);
 
 function largest(rows: number, of: (row: number) => number): number {
   let most = 0;
@@ -46,6 +48,13 @@ function largest(rows: number, of: (row: number) => number): number {
 
 /** ≥ √x. */
 const rootAbove = (x: number): number => Math.sqrt(x) * (1 + 4 * u);
+
+export function transposed({ rows, columns, entries }: Dense): Float64Array {
+  const turned = new Float64Array(rows * columns);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) turned[c * rows + r] = entries[r * columns + c];
+  return turned;
+}
 
 /** The largest absolute entry, exactly. */
 export function maxAbs({ entries }: Dense): number {
@@ -111,7 +120,7 @@ export function columnSpread({ rows, columns, entries }: Dense): number {
  * Whether ‖M‖₂ ≤ bound for certain, M the matrix whose entries are given up to an error of Frobenius norm ≤ `error`.
  *
  * Let N be the given matrix times 1/t, t a power of two near the bound (exact), A its smaller Gram matrix as computed, n × n,
- * from sums of k products; b = (bound − error)/t, rounded down. If Cholesky's algorithm runs to its end in float64 on
+ * from sums of k products in any order; b = (bound − error)/t, rounded down. If Cholesky's algorithm runs to its end in float64 on
  * B = s·I − A, then B + Δ = RᵀR with |Δ| ≤ γ_(n+1)|Rᵀ||R|, and ‖|Rᵀ||R|‖ ≤ ‖R‖_F² ≤ tr(B)/(1 − γ_(n+1)), so
  *   λmax(NᵀN) ≤ s + u·(s + max A) + γ_(n+1)/(1 − γ_(n+1))·tr(B) + γ_(k+1)·‖N‖_F² + underflow,
  * where the second term is the rounding of B's diagonal and the fourth that of A (|A − NᵀN| ≤ γ_k|N|ᵀ|N|). s is chosen so that
@@ -126,13 +135,10 @@ export function spectralAtMost(m: Dense, bound: number, error = 0): boolean {
   // trust: T3
   const t = 2 ** Math.ceil(Math.log2(bound));
   if (!(t > 2 ** -500 && t < 2 ** 500)) return false;
-  const { rows, columns, entries } = m;
-  const [n, k] = rows < columns ? [rows, columns] : [columns, rows];
-  const scaled = new Float64Array(rows * columns);
-  // Rows of `scaled` are those of the smaller side.
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++)
-      scaled[rows < columns ? r * columns + c : c * rows + r] = entries[r * columns + c] / t;
+  const [n, k] = m.rows <= m.columns ? [m.rows, m.columns] : [m.columns, m.rows];
+  // Its rows are those of the smaller side.
+  const scaled = m.rows <= m.columns ? new Float64Array(m.entries) : transposed(m);
+  for (let i = 0; i < scaled.length; i++) scaled[i] /= t;
   const gram = gramOf(scaled, n, k);
   const whole = frobenius({ rows: n, columns: k, entries: scaled });
   const b = ((bound - error) / t) * (1 - 4 * u);
@@ -146,67 +152,4 @@ export function spectralAtMost(m: Dense, bound: number, error = 0): boolean {
   for (let i = 0; i < n * n; i++) gram[i] = -gram[i];
   for (let i = 0; i < n; i++) gram[i * n + i] += s;
   return choleskyEnds(gram, n);
-}
-
-/** The lower triangle of X·Xᵀ, X n × k, rows contiguous; 2 × 4 entries at a time. */
-function gramOf(x: Float64Array, n: number, k: number): Float64Array {
-  const gram = new Float64Array(n * n);
-  for (let i = 0; i < n; i += 2) {
-    const [i0, i1] = [i * k, Math.min(i + 1, n - 1) * k];
-    for (let j = 0; j <= i + 1 && j < n; j += 4) {
-      const j0 = j * k;
-      const j1 = Math.min(j + 1, n - 1) * k;
-      const j2 = Math.min(j + 2, n - 1) * k;
-      const j3 = Math.min(j + 3, n - 1) * k;
-      let [a0, a1, a2, a3, b0, b1, b2, b3] = [0, 0, 0, 0, 0, 0, 0, 0];
-      for (let c = 0; c < k; c++) {
-        const [p, q] = [x[i0 + c], x[i1 + c]];
-        const [y0, y1, y2, y3] = [x[j0 + c], x[j1 + c], x[j2 + c], x[j3 + c]];
-        a0 += p * y0;
-        a1 += p * y1;
-        a2 += p * y2;
-        a3 += p * y3;
-        b0 += q * y0;
-        b1 += q * y1;
-        b2 += q * y2;
-        b3 += q * y3;
-      }
-      const put = (row: number, column: number, value: number): void => {
-        if (row < n && column <= row) gram[row * n + column] = value;
-      };
-      put(i, j, a0);
-      put(i, j + 1, a1);
-      put(i, j + 2, a2);
-      put(i, j + 3, a3);
-      put(i + 1, j, b0);
-      put(i + 1, j + 1, b1);
-      put(i + 1, j + 2, b2);
-      put(i + 1, j + 3, b3);
-    }
-  }
-  return gram;
-}
-
-/** Cholesky's algorithm in place on the lower triangle: whether every pivot is positive. */
-function choleskyEnds(m: Float64Array, n: number): boolean {
-  for (let i = 0; i < n; i++) {
-    const row = i * n;
-    for (let j = 0; j < i; j++) {
-      const other = j * n;
-      let [s0, s1] = [0, 0];
-      let c = 0;
-      for (; c + 1 < j; c += 2) {
-        s0 += m[row + c] * m[other + c];
-        s1 += m[row + c + 1] * m[other + c + 1];
-      }
-      if (c < j) s0 += m[row + c] * m[other + c];
-      m[row + j] = (m[row + j] - (s0 + s1)) / m[other + j];
-    }
-    let sum = 0;
-    for (let c = 0; c < i; c++) sum += m[row + c] ** 2;
-    const pivot = m[row + i] - sum;
-    if (!(pivot > 0)) return false;
-    m[row + i] = Math.sqrt(pivot);
-  }
-  return true;
 }
