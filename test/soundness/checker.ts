@@ -22,7 +22,7 @@ const tight: Judge = {
     return Number.isFinite(x) ? x : null;
   },
   rule: ({ rule }, rules) => (rules.has(rule) ? rule : [...rules.keys()][0]),
-  matrix: () => null,
+  matrix: (stated) => stated,
 };
 
 const why = { text: "the checker derives no bound", path: null, because: [] };
@@ -35,10 +35,10 @@ export class Checked extends Analysis {
   constructor(model: Model, phase: Phase, options: ConstructorParameters<typeof Analysis>[2]) {
     super(model, phase, options);
     this.proof = null;
-    this.proof = this.derived(options?.oracle as NonNullable<typeof options>["oracle"]);
+    this.proof = this.derived(options);
   }
 
-  private derived(oracle: NonNullable<ConstructorParameters<typeof Analysis>[2]>["oracle"]): Proof {
+  private derived({ oracle, matrices }: NonNullable<ConstructorParameters<typeof Analysis>[2]> = {}): Proof {
     const { model, phase } = this;
     // A claim from each value, so that each is a source.
     const claimOf = (value: ValueId): Claim => ({
@@ -57,11 +57,11 @@ export class Checked extends Analysis {
     });
     const sources = model.nodes.flatMap((node) => node.outputs);
     const asked = { ...model, claims: sources.map(claimOf) };
-    const plain = new Analysis(asked, phase, { oracle });
+    const plain = new Analysis(asked, phase, { oracle, matrices });
     const weights = phase === "checkpoint" ? { path: "weights", sha256: "0".repeat(64) } : null;
     const certificate = writeCertificate(
       asked,
-      [{ analysis: plain, facts: oracle as NonNullable<typeof oracle> }],
+      [{ analysis: plain, facts: oracle as NonNullable<typeof oracle>, matrices }],
       { lipsc: "0", specs: [], weights, set: {}, writtenOut: false },
     );
     // What is written is accepted.
