@@ -11,8 +11,9 @@
  * One real matrix holds a Hermitian one: H = Re G + Im G has Re G as its symmetric part and Im G as its antisymmetric one,
  * so ‖H‖_F = ‖G‖_F, and G² is H·Re G + Hᵀ·Im G. It is the Hartley transform H(θ) = Σ_t A(t)·(cos θ·t + sin θ·t).
  *
- * Rounding of the phases: what the graph holds instead of cos θ·t + sin θ·t is off by at most 125u, which moves G by at most
- * 250u·Σ_t‖A(t)‖₂ ≤ 250u·T·‖C‖², T the number of shifts. `between` is raised for that.
+ * Rounding of the phases: engines store the nearest float32 to what was computed for cos θ·t + sin θ·t, off by at most
+ * 2⁻²⁴ + 125u < 2⁻²³·0.51, which moves G by at most 2⁻²³·1.02·Σ_t‖A(t)‖₂ ≤ 2⁻²³·1.02·T·‖C‖², T the number of shifts.
+ * `between` is raised for that, and for its own rounding to float32.
  */
 import { addUp, divUp, mulUp, nextDown } from "../../gain/up.ts";
 import type { Builder, Tensor } from "../builder.ts";
@@ -159,11 +160,14 @@ function turn(j: number, points: number): number {
   return (((j % points) + points) % points) / points;
 }
 
-/** ≥ ∏1/cos²(π/(2p)) over the axes that have more than one tap, and 1/(1 − 250uT·that) for the phases. */
+/**
+ * ≥ g·1/(1 − 2⁻²³·1.02·T·g) with g = ∏1/cos²(π/(2p)) over the axes that have more than one tap, also as the nearest float32:
+ * g < 1.38, so 1 + 2⁻²²·T is enough for the phases of fewer than 2²¹ shifts, and 2⁻²² more for the rounding.
+ */
 function betweenOf(density: number, shifts: readonly [number, number]): number {
   // trust: T2
   const cosine = nextDown(Math.cos(Math.PI / (2 * density)) - 2 ** -48);
   const axis = divUp(1, nextDown(cosine * cosine));
   const gaps = shifts.reduce((product, s) => (s === 1 ? product : mulUp(product, axis)), 1);
-  return mulUp(gaps, addUp(1, shifts[0] * shifts[1] * 2 ** -44));
+  return mulUp(gaps, addUp(1, (shifts[0] * shifts[1] + 1) * 2 ** -22));
 }
