@@ -48,7 +48,8 @@ function byRows(
       let [s, t, us, ut] = [0, 0, 0, 0];
       for (let l = 0; l < k; l++) {
         const x = a[row + l];
-        const [y, z] = [x * b[p + l], x * b[q + l]];
+        const y = x * b[p + l];
+        const z = x * b[q + l];
         s += y;
         us += Math.abs(y);
         t += z;
@@ -72,7 +73,7 @@ function byRows(
   }
 }
 
-/** b is k × n: multiples of its rows. */
+/** b is k × n: multiples of its rows, four rows of b at a time. */
 function byColumns(
   a: Float64Array,
   b: Float64Array,
@@ -85,7 +86,24 @@ function byColumns(
 ): void {
   for (let i = 0; i < m; i++) {
     const out = to + i * n;
-    for (let l = 0; l < k; l++) {
+    let l = 0;
+    for (; l + 3 < k; l += 4) {
+      const at = i * k + l;
+      const p = a[at];
+      const q = a[at + 1];
+      const r = a[at + 2];
+      const s = a[at + 3];
+      const row = l * n;
+      for (let j = row; j < row + n; j++) {
+        const t = p * b[j];
+        const u = q * b[j + n];
+        const v = r * b[j + 2 * n];
+        const w = s * b[j + 3 * n];
+        centre[out + j - row] += t + u + (v + w);
+        absolute[out + j - row] += Math.abs(t) + Math.abs(u) + (Math.abs(v) + Math.abs(w));
+      }
+    }
+    for (; l < k; l++) {
       const x = a[i * k + l];
       const row = l * n;
       for (let j = 0; j < n; j++) {
