@@ -106,6 +106,16 @@ program
     process.exitCode = await runSolve({ ...flags, file, write: flags.write === true });
   });
 
+program
+  .command("fmt")
+  .description("puts specs into canonical form, in place, and names those that it changed")
+  .argument("<file...>", "specs (.lips)")
+  .option("--check", "changes nothing; exit code 1 where a file isn't in canonical form")
+  .action(async (files: string[], flags: { check?: boolean }) => {
+    const { runFormat } = await import("./fmt.ts");
+    process.exitCode = runFormat(files, { check: flags.check === true });
+  });
+
 addRunCommands(program, set);
 addProofCommands(program, set);
 
