@@ -87,6 +87,30 @@ describe("convolutions", () => {
     const graph = graphOf(shapes, (b, x, kernel) => b.conv(x, kernel, attributes));
     for (const longest of [2, 3, 4, 9, 10, 20]) sameResult(graph, longest, shapes);
   });
+
+  const around = (n: number): ConvAttributes => ({ ...plain, padding: [n, n, n, n] });
+  it.each([
+    [1, 1, 3, around(1)],
+    [1, 3, 5, around(2)],
+    [2, 1, 4, { ...around(6), dilation: [2, 1] }],
+    [2, 3, 3, { ...plain, padding: [3, 0, 5, 4], stride: [2, 1] }],
+    // A window that no map is under: all of it is padding.
+    [1, 1, 2, { ...plain, padding: [2, 2, 0, 0], stride: [9, 9] }],
+  ] as const)(
+    "taps that read padding alone, %i × %i pixels under %i × … taps",
+    (height, width, side, attributes) => {
+      const shapes = [
+        [2, 2, height, width],
+        [3, 2, side, side],
+      ];
+      const graph = graphOf(shapes, (b, x, kernel) => b.conv(x, kernel, attributes));
+      for (const longest of [2, 3, 5, 9]) {
+        sameResult(graph, longest, shapes);
+        // An engine need not know maps without pixels.
+        expect(splitSums(graph, longest).nodes.every(({ shape }) => sizeOf(shape) > 0)).toBe(true);
+      }
+    },
+  );
 });
 
 function modelOf(statement: string): Model {

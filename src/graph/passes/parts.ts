@@ -102,7 +102,7 @@ function matmulInParts(
 /** Some channels of each group at a time; of one channel, where its taps are too many, rows of taps; of one row, columns. */
 function convInParts(
   b: Builder,
-  { attributes }: GraphNode<"conv">,
+  { attributes, shape }: GraphNode<"conv">,
   [map, kernel]: readonly Tensor[],
   longest: number,
 ): Tensor {
@@ -112,14 +112,14 @@ function convInParts(
   const columns = cuts(width, Math.min(width, longest));
   const pieces = channels.flatMap(([c0, c1]) =>
     rows.flatMap(([y0, y1]) =>
-      columns.map(([x0, x1]) => {
+      columns.flatMap(([x0, x1]) => {
         const part = b.slice(b.slice(b.slice(kernel, 1, c0, c1), 2, y0, y1), 3, x0, x1);
         const some = ofEachGroup(b, map, attributes.groups, c0, c1);
-        return shifted(b, some, part, attributes, [y0, x0, height - y1, width - x1]);
+        return shifted(b, some, part, attributes, [y0, x0, height - y1, width - x1]) ?? [];
       }),
     ),
   );
-  return added(b, pieces);
+  return pieces.length > 0 ? added(b, pieces) : b.constant(0, shape);
 }
 
 function ofEachGroup(b: Builder, map: Tensor, groups: number, from: number, to: number): Tensor {
@@ -129,17 +129,21 @@ function ofEachGroup(b: Builder, map: Tensor, groups: number, from: number, to: 
   return b.reshape(b.slice(apart, 2, from, to), [samples, groups * (to - from), height, width]);
 }
 
-/** The convolution with some taps of a kernel; `missing` are those above, left, below and right of them. */
+/**
+ * The convolution with some taps of a kernel; `missing` are those above, left, below and right of them. null where these
+ * taps read padding alone, as outer ones do where a map is smaller than its kernel.
+ */
 function shifted(
   b: Builder,
   map: Tensor,
   part: Tensor,
   attributes: OpAttributes["conv"],
   missing: readonly [number, number, number, number],
-): Tensor {
+): Tensor | null {
   // These taps begin and end later in the padded map: padding falls away first, then the map's own rim.
   const rest = attributes.padding.map((p, side) => p - missing[side] * attributes.dilation[side % 2]);
   const [top, left, bottom, right] = rest.map((p) => Math.max(0, -p));
+  if (top + bottom >= map.shape[2] || left + right >= map.shape[3]) return null;
   const rows = b.slice(map, 2, top, map.shape[2] - bottom);
   const inner = b.slice(rows, 3, left, map.shape[3] - right);
   const padding = rest.map((p) => Math.max(0, p)) as unknown as OpAttributes["conv"]["padding"];
