@@ -3,11 +3,8 @@
  * every operation as unkindly as float32 may, at points of a ball round each sample.
  */
 import { expect, test } from "vitest";
-import type { Graph } from "../../src/graph/graph.ts";
 import { buildInferenceGraph } from "../../src/graph/inference.ts";
 import { array64, interpret } from "../../src/graph/interpret.ts";
-import { primitives } from "../../src/graph/primitives/registry.ts";
-import type { Array64, Primitive } from "../../src/graph/primitives/primitive.ts";
 import { measure } from "../../src/measure/measure.ts";
 import type { Model } from "../../src/model/model.ts";
 import { logitErrors } from "../../src/rounding/rounding.ts";
@@ -17,36 +14,9 @@ import { modelsFrom } from "./campaign.ts";
 import { Dice } from "./dice.ts";
 import { sample } from "./domain.ts";
 import { freeTensors } from "./tensors.ts";
+import { unkind } from "./unkind.ts";
 
 const { LIPSC_FUZZ_SECONDS: seconds, LIPSC_FUZZ_SEED: seed = "2" } = process.env;
-
-/** Units of 2⁻²⁴ by which a result may be off before it is stored; what is not here rounds once, to nearest, or not at all. */
-const units: Readonly<Record<string, number>> = {
-  ...{ matmul: 1, conv: 1, sum: 1, softmax: 2 },
-  ...{ div: 3, sqrt: 3, exp: 8, log: 8, erf: 8, tanh: 8, sigmoid: 8, gelu: 8 },
-};
-
-/** Every result is the float64 one, off to one side as far as its operation may be, and stored as float32. */
-function unkind(graph: Graph, feeds: Readonly<Record<string, Array64>>, d: Dice): Record<string, Array64> {
-  const way = d.below(4);
-  const values: Array64[] = [];
-  for (const node of graph.nodes) {
-    if (node.op === "input") {
-      values.push(feeds[(node.attributes as { name: string }).name]);
-      continue;
-    }
-    const inputs = node.inputs.map((i) => values[i]);
-    const { data } = {
-      data: (primitives[node.op] as Primitive<never>).evaluate(inputs, node.attributes as never, node.shape),
-    };
-    const off = (x: number, i: number): number => {
-      const side = way === 0 ? 1 : way === 1 ? -1 : way === 2 ? (i % 2) * 2 - 1 : d.random() * 2 - 1;
-      return x * (1 + side * (units[node.op] ?? 0) * 2 ** -24);
-    };
-    values.push({ shape: node.shape, data: Float64Array.from(data, (x, i) => Math.fround(off(x, i))) });
-  }
-  return Object.fromEntries(graph.outputs.map(({ name, node }) => [name, values[node]]));
-}
 
 interface Tried {
   readonly source: string;

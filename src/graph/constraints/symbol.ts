@@ -162,7 +162,7 @@ function turn(j: number, points: number): number {
 
 /**
  * ≥ g·1/(1 − 2⁻²³·1.02·T·g) with g = ∏1/cos²(π/(2p)) over the axes that have more than one tap, also as the nearest float32:
- * g < 1.38, so 1 + 2⁻²²·T is enough for the phases of fewer than 2²¹ shifts, and 2⁻²² more for the rounding.
+ * g < 1.38, so 1 + 2⁻²²·T is enough for the phases of up to 2²⁰ shifts (`budget`), and 2⁻²² more for the rounding.
  */
 function betweenOf(density: number, shifts: readonly [number, number]): number {
   // trust: T2
