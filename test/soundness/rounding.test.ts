@@ -72,7 +72,8 @@ test("no engine that rounds as float32 may is further off than is proven", { tim
   const end = Date.now() + 1000 * Number(seconds ?? 3);
   let [count, closest] = [0, 0];
   for (const { source, model, seed: own } of modelsFrom(Number(seed))) {
-    if (Date.now() > end) break;
+    // Where others want the processor too, the first models may take all of the time.
+    if (Date.now() > end && count > 10) break;
     for (const { allowed, off } of attackRounding(source, model, new Dice(seeded(own)))) {
       expect(off <= allowed, `seed ${own}: off by ${off}, ${allowed} is proven\n${source}`).toBe(true);
       if (allowed > 0) closest = Math.max(closest, off / allowed);
