@@ -43,6 +43,6 @@ describe("the progress line", () => {
 
   it("of an epoch leaves the test out where there is none", () => {
     const summary = { epoch: 9, epochs: 10, trainLoss: 1, trainAccuracy: 0.5, test: null, seconds: 61 };
-    expect(formatEpoch(summary)).toBe("epoch  9/10  train loss 1.0000  acc 50.0 %  │  1:01");
+    expect(formatEpoch(summary)).toBe("epoch  9/10  train loss 1.0000  acc 50.0 % │ 1:01");
   });
 });
