@@ -172,13 +172,14 @@ function spread(x: tf.Tensor, axis: number, stride: number[]): tf.Tensor {
 /** Rows and columns of [n, h, w, c] added as zeros, or taken away where the number is negative. */
 function resize(x: tf.Tensor, before: number[], after: number[]): tf.Tensor {
   if ([...before, ...after].every((n) => n === 0)) return x;
-  const start = before.map((n) => Math.max(0, -n));
-  const end = after.map((n, i) => x.shape[1 + i] - Math.max(0, -n));
-  const cut = start.every((n) => n === 0) && end.every((n, i) => n === x.shape[1 + i]);
-  const [n, , , c] = x.shape;
-  const inside = cut ? x : slice(x, [0, ...start, 0], [n, ...end, c], [1, 1, 1, 1]);
   const pads = before.map((b, i): [number, number] => [Math.max(0, b), Math.max(0, after[i])]);
-  return tf.pad(inside, [[0, 0], ...pads, [0, 0]]);
+  // Zeros first: what is taken away may be more than x has.
+  const wide = tf.pad(x, [[0, 0], ...pads, [0, 0]]);
+  const start = before.map((n) => Math.max(0, -n));
+  const end = after.map((n, i) => wide.shape[1 + i] - Math.max(0, -n));
+  if (start.every((n) => n === 0) && end.every((n, i) => n === wide.shape[1 + i])) return wide;
+  const [n, , , c] = x.shape;
+  return slice(wide, [0, ...start, 0], [n, ...end, c], [1, 1, 1, 1]);
 }
 
 function split(x: tf.Tensor, axis: number, parts: number): tf.Tensor[] {
