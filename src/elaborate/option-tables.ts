@@ -87,6 +87,7 @@ const trainOptions = {
   Loss: {
     cross_entropy: [p("smoothing", "real", "0")],
     margin: [p("offset", "real"), p("temperature", "real", "1")],
+    radius: [p("offset", "real"), p("temperature", "real", "1")],
     hinge: [p("offset", "real", "1"), word("over", ["sum", "max"], "sum")],
     mse: [],
     emma: [p("eps", "real")],

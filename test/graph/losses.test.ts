@@ -11,7 +11,7 @@ import type { LossTerm } from "../../src/graph/losses/loss.ts";
 import { margin } from "../../src/graph/losses/margin.ts";
 import type { Array64 } from "../../src/graph/primitives/primitive.ts";
 import { buildTrainingGraph } from "../../src/graph/training.ts";
-import type { Json, Model, Weight } from "../../src/model/model.ts";
+import type { Json, Model, TrainConfig, Weight } from "../../src/model/model.ts";
 import { valueOf } from "../onnx/support.ts";
 import { randomArray } from "./random-graph.ts";
 import {
@@ -175,15 +175,15 @@ describe("hinge", () => {
   });
 });
 
-describe("emma", () => {
+describe("losses of radii", () => {
   const eps = 0.3;
-  const loss = [{ weight: 1, term: { name: "emma", args: { eps } } }];
+  const termsOf = (name: string, args: Args) => [{ weight: 1, term: { name, args } }];
   const plainStep = { name: "sgd", args: { lr: 1, momentum: 0, weight_decay: 0 } };
   const constrained = tinyWeights.map((w): Weight =>
     w.path === "body.weight" ? { ...w, constraint: { kind: "aol" } } : w,
   );
   const model = tinyModel(constrained);
-  const recipe = tinyRecipe({ loss, optimizer: plainStep });
+  const recipe = tinyRecipe({ loss: termsOf("emma", { eps }), optimizer: plainStep });
   type State = Record<string, Array64>;
   const start = initialise(model, 3);
   const state: State = Object.fromEntries(
@@ -230,23 +230,13 @@ describe("emma", () => {
     });
   }
 
-  /** `held`: the state whose radii are taken, held fixed while the rest moves. */
-  function lossOf(s: State, held: State, data: Array64): number {
-    const fixed = logitsOf(held, data);
-    const each = logitsOf(s, data).map((z, n) => {
-      const y = labels[n];
-      const moved = z.map((x, j) => {
-        if (j === y) return x;
-        const radius = clip((fixed[n][y] - fixed[n][j]) / speedOf(held, y, j));
-        return x + radius * speedOf(s, y, j);
-      });
-      return Math.log(moved.reduce((sum, x) => sum + Math.exp(x), 0)) - moved[y];
-    });
-    return each.reduce((a, b) => a + b, 0) / labels.length;
-  }
-
-  it("is its definition, and moves every weight by its gradient, radii held fixed", () => {
-    const graph = valueOf(buildTrainingGraph(model, recipe));
+  /** Loss and gradient of every weight, as a step of the training graph finds them, against `lossOf` and its differences. */
+  function expectStep(
+    changes: Partial<TrainConfig>,
+    at: State,
+    lossOf: (s: State, data: Array64) => number,
+  ): void {
+    const graph = valueOf(buildTrainingGraph(model, { ...recipe, ...changes }));
     expect(illegalities(graph)).toEqual([]);
     const data = randomArray([labels.length, tokens, channels], 4, -2, 2);
     const feeds = { "data/x": data, labels: array64([labels.length], labels) };
@@ -255,18 +245,102 @@ describe("emma", () => {
       "scalar/step": array64([], 1),
       "scalar/seed": array64([], 0),
     };
-    const out = interpret(graph, { ...state, ...feeds, ...scalars });
-    expect(out["metric/loss"].data[0]).toBeCloseTo(lossOf(state, state, data), 8);
-    for (const [name, { shape, data: before }] of Object.entries(state)) {
+    const out = interpret(graph, { ...at, ...feeds, ...scalars });
+    expect(out["metric/loss"].data[0]).toBeCloseTo(lossOf(at, data), 8);
+    for (const [name, { shape, data: before }] of Object.entries(at)) {
       before.forEach((x, i) => {
         const moved = (h: number): number => {
           const copy = Float64Array.from(before);
           copy[i] += h;
-          return lossOf({ ...state, [name]: { shape, data: copy } }, state, data);
+          return lossOf({ ...at, [name]: { shape, data: copy } }, data);
         };
         const slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
         expect(Math.abs(x - out[name].data[i] - slope), name).toBeLessThan(1e-6);
       });
+    }
+  }
+
+  it("emma is its definition, and moves every weight by its gradient, radii held fixed", () => {
+    expectStep({}, state, (s, data) => {
+      const fixed = logitsOf(state, data);
+      const each = logitsOf(s, data).map((z, n) => {
+        const y = labels[n];
+        const moved = z.map((x, j) => {
+          if (j === y) return x;
+          const radius = clip((fixed[n][y] - fixed[n][j]) / speedOf(state, y, j));
+          return x + radius * speedOf(s, y, j);
+        });
+        return Math.log(moved.reduce((sum, x) => sum + Math.exp(x), 0)) - moved[y];
+      });
+      return each.reduce((a, b) => a + b, 0) / labels.length;
+    });
+  });
+
+  /** t·log(1 + Σ exp((u − r_j)/t)), the unit of the margin to j being `unitOf(y, j)`. */
+  const radiusLoss = (
+    z: readonly number[],
+    y: number,
+    { offset: u, temperature: t }: { offset: number; temperature: number },
+    unitOf: (y: number, j: number) => number,
+  ): number =>
+    t *
+    Math.log(
+      1 + z.reduce((sum, x, j) => (j === y ? sum : sum + Math.exp((u - (z[y] - x) / unitOf(y, j)) / t)), 0),
+    );
+
+  it("radius is its definition, and moves every weight by its gradient, the head's distances too", () => {
+    const args = { offset: 0.8, temperature: 0.2 };
+    expectStep({ loss: termsOf("radius", args) }, state, (s, data) => {
+      const each = logitsOf(s, data).map((z, n) =>
+        radiusLoss(z, labels[n], args, (y, j) => speedOf(s, y, j)),
+      );
+      return each.reduce((a, b) => a + b, 0) / labels.length;
+    });
+  });
+  it("radius takes the margin as it is where two rows of the head are equal", () => {
+    const args = { offset: 0.8, temperature: 0.2 };
+    const head = state["param/head.weight"];
+    const equal = Float64Array.from(head.data);
+    equal.copyWithin(0, hidden, 2 * hidden);
+    const at: State = { ...state, "param/head.weight": { shape: head.shape, data: equal } };
+    const graph = valueOf(buildTrainingGraph(model, { ...recipe, loss: termsOf("radius", args) }));
+    const data = randomArray([labels.length, tokens, channels], 4, -2, 2);
+    const feeds = { "data/x": data, labels: array64([labels.length], labels) };
+    const one = array64([], 1);
+    const out = interpret(graph, {
+      ...at,
+      ...feeds,
+      "scalar/lr": one,
+      "scalar/step": one,
+      "scalar/seed": one,
+    });
+    const each = logitsOf(at, data).map((z, n) =>
+      radiusLoss(z, labels[n], args, (y, j) => speedOf(at, y, j) || 1),
+    );
+    expect(out["metric/loss"].data[0]).toBeCloseTo(each.reduce((a, b) => a + b, 0) / labels.length, 8);
+    // The step parts them: each of the two classes pulls its own row.
+    const rows = out["param/head.weight"].data;
+    expect([...rows.slice(0, hidden)]).not.toEqual([...rows.slice(hidden, 2 * hidden)]);
+    for (const x of rows) expect(Number.isFinite(x)).toBe(true);
+  });
+  it("radius lies above what the least radius is short of the offset, by t·log(classes) at most", () => {
+    const args = { offset: 0.8, temperature: 0.2 };
+    const graph = valueOf(buildTrainingGraph(model, { ...recipe, loss: termsOf("radius", args) }));
+    const one = array64([], 1);
+    const scalars = { "scalar/lr": one, "scalar/step": one, "scalar/seed": one };
+    for (let seed = 0; seed < 20; seed++) {
+      const data = randomArray([labels.length, tokens, channels], seed, -4, 4);
+      const feeds = { "data/x": data, labels: array64([labels.length], labels) };
+      const loss = interpret(graph, { ...state, ...feeds, ...scalars })["metric/loss"].data[0];
+      const shorts = logitsOf(state, data).map((z, n) => {
+        const radii = z.map((x, j) =>
+          j === labels[n] ? Infinity : (z[labels[n]] - x) / speedOf(state, labels[n], j),
+        );
+        return Math.max(0, args.offset - Math.min(...radii));
+      });
+      const least = shorts.reduce((a, b) => a + b, 0) / labels.length;
+      expect(loss).toBeGreaterThanOrEqual(least - 1e-9);
+      expect(loss).toBeLessThanOrEqual(least + args.temperature * Math.log(classes) + 1e-9);
     }
   });
 
@@ -274,10 +348,12 @@ describe("emma", () => {
     const built = buildTrainingGraph(m, { ...recipe, ...changes });
     return built.ok ? "" : `${built.problem.name}: ${built.problem.message}`;
   };
-  it("is refused without a proven gain, with the reason", () => {
-    expect(messageOf(tinyModel())).toMatch(/^recipe-misfit: .*`emma`.*no gain from `x`.*body\.weight/);
+  it.each(["emma", "radius"])("%s is refused without a proven gain, with the reason", (name) => {
+    const refused = messageOf(tinyModel(), { loss: termsOf(name, {}) });
+    expect(refused).toMatch(/^recipe-misfit: .*no gain from `x`.*body\.weight/);
+    expect(refused).toContain(`The loss \`${name}\``);
   });
-  it("is refused where the logits come from something else than a Linear", () => {
+  it("are refused where the logits come from something else than a Linear", () => {
     const dropped = tinyModel(constrained, tinyNode("ReLU", "relu", 1, {}, {}));
     const tail = tinyNode("ReLU", "tail", 4, {}, {});
     const long: Model = {
@@ -288,7 +364,9 @@ describe("emma", () => {
     };
     expect(messageOf(long)).toMatch(/must come from a `Linear`/);
   });
-  it("is refused for mixed samples", () => {
+  it("emma is refused for mixed samples, radius isn't", () => {
+    const mixed = { augment: [{ name: "mixup", args: { alpha: 1 } }] };
+    expect(messageOf(model, { ...mixed, loss: termsOf("radius", { offset: 1 }) })).toBe("");
     expect(messageOf(model, { augment: [{ name: "mixup", args: { alpha: 1 } }] })).toMatch(
       /mixup and cutmix give a sample two/,
     );

@@ -67,7 +67,7 @@ export const reducedSpecs: readonly Reduced[] = [
     ...spec("vit-fashion", "VitFashion", { ...fashion, "train.optimizer": "muon(lr: 0.01)" }),
     name: "vit-fashion-muon",
   },
-  ...["Margin", "Hinge", "Emma"].map((model) => ({
+  ...["Margin", "Hinge", "Emma", "Radius"].map((model) => ({
     name: `certified-recipes-${model.toLowerCase()}`,
     file: "test/fixtures/certified-recipes.lips",
     model,

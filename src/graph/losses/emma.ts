@@ -1,16 +1,8 @@
 /** EMMA: a margin loss whose margin follows each sample and pair of classes. */
-import { diagnostic } from "../../diagnostics/diagnostic.ts";
-import { bad, good, type Result } from "../../diagnostics/result.ts";
-import { Analysis } from "../../gain/analyze.ts";
-import { entry, type Reason } from "../../gain/gain.ts";
-import type { Model, TrainConfig, WeightId } from "../../model/model.ts";
-import type { Builder, Tensor } from "../builder.ts";
-import { effectiveWeight } from "../constraints/registry.ts";
+import { good } from "../../diagnostics/result.ts";
 import { crossEntropyOf } from "./cross-entropy.ts";
+import { misfit, pairSpeeds } from "./head.ts";
 import { labelled, numberArg, oneHot, type LossTerm } from "./loss.ts";
-
-/** Below this a squared distance of two rows counts as none; its root is still a normal float32. */
-const tiny = 1e-12;
 
 /** The least part of `eps` that is asked of a sample, as in the authors' code: so that a wrong one still pulls rows together. */
 const leastShare = 0.01;
@@ -27,23 +19,19 @@ const leastShare = 0.01;
  */
 export const emma: LossTerm = {
   name: "emma",
-  build({ builder, model, recipe, args, logits, labels, params }) {
+  build(context) {
+    const { builder, recipe, args, logits, labels } = context;
     const eps = numberArg(args, "eps", 0);
     if (labels.mixed) {
       const reason =
         "its margin is the certified radius of one label, and mixup and cutmix give a sample two";
-      return misfit(recipe, reason, "use margin(…), or don't mix");
+      return misfit(recipe, "emma", reason, "use radius(…) or margin(…), or don't mix");
     }
-    const head = headOf(model, recipe);
-    if (!head.ok) return head;
-    const weight = model.weights[head.value.weight];
-    const effective = effectiveWeight(builder, weight, params[head.value.weight]);
-    builder.origin = "loss";
+    const speeds = pairSpeeds(context, "emma");
+    if (!speeds.ok) return speeds;
 
-    const classes = logits.shape[1];
-    const hot = oneHot(builder, labels.own, classes);
-    const distances = rowDistances(builder, effective);
-    const speed = builder.mul(builder.matmul(builder.cast(hot, "f32"), distances), head.value.gain);
+    const hot = oneHot(builder, labels.own, logits.shape[1]);
+    const speed = builder.matmul(builder.cast(hot, "f32"), speeds.value);
     const margins = builder.sub(labelled(builder, logits, hot), logits);
     // At j = y the speed is 0 and so is what is added.
     const reached = builder.div(margins, builder.maximum(speed, 1e-8));
@@ -53,54 +41,3 @@ export const emma: LossTerm = {
     return good({ loss: loss.loss, stop: [...loss.stop, radius] });
   },
 };
-
-/** The linear head, and what is proven of the features before it. */
-export interface Head {
-  /** (classes, features) */
-  readonly weight: WeightId;
-  /** ≥ ‖features(x) − features(x')‖₂/‖x − x'‖₂ for all weights that training can reach. */
-  readonly gain: number;
-}
-
-/** Refused where the logits aren't a Linear of one token of features, or nothing is proven of those. */
-export function headOf(model: Model, recipe: TrainConfig): Result<Head> {
-  const logits = model.outputs[0].value;
-  const node = model.nodes.find(({ outputs }) => outputs.includes(logits));
-  if (node?.layer !== "Linear" || model.values[node.inputs[0]].shape.length !== 1)
-    return misfit(recipe, "the logits must come from a `Linear` on one vector of features");
-  if (model.inputs.length !== 1) return misfit(recipe, "it is about models with one input");
-  const gain = new Analysis(model, "always").gainFrom(model.inputs[0].value, node.inputs[0]);
-  const proven = entry(gain, "l2", "l2");
-  if (!(proven > 0 && proven < Infinity)) {
-    const why = gain.why ? `: ${rootOf(gain.why).text}` : "";
-    return misfit(
-      recipe,
-      proven === 0
-        ? "the features don't depend on the input"
-        : `no gain from \`${model.inputs[0].name}\` to the features is proven for all weights${why}`,
-      "constrain the weights, `constraint: orthogonal` for example, or use margin(…)",
-    );
-  }
-  return good({ weight: node.weights.weight, gain: proven });
-}
-
-function misfit(recipe: TrainConfig, reason: string, help?: string): Result<never> {
-  const params = { what: "The loss `emma`", reason };
-  return bad(diagnostic("recipe-misfit", recipe.span, params, help === undefined ? {} : { help }));
-}
-
-function rootOf(reason: Reason): Reason {
-  let root = reason;
-  while (root.because.length > 0) root = root.because[0];
-  return root;
-}
-
-/** ‖w_i − w_j‖₂ for all pairs of rows, [rows, rows], from the Gram matrix; 0, without a gradient, where rows are equal. */
-function rowDistances(builder: Builder, w: Tensor): Tensor {
-  const [rows] = w.shape;
-  const gram = builder.matmul(w, w, false, true);
-  const squares = builder.sum(builder.mul(w, w), [1], true);
-  const square = builder.sub(builder.add(squares, builder.reshape(squares, [1, rows])), builder.mul(gram, 2));
-  const apart = builder.greater(square, tiny);
-  return builder.select(apart, builder.sqrt(builder.maximum(square, tiny)), 0);
-}

@@ -1,6 +1,6 @@
 /** recipe.json: what train.py needs to know of the model and of the spec's train section. */
 import { weightRecipes } from "../../graph/groups.ts";
-import { headOf } from "../../graph/losses/emma.ts";
+import { headOf } from "../../graph/losses/head.ts";
 import { normalizationOf } from "../../model/normalization.ts";
 import type { Model, TrainConfig } from "../../model/model.ts";
 
@@ -36,8 +36,9 @@ export function contractOf(model: Model, recipe: TrainConfig): string {
 
 /** Where a loss asks for it: the linear head's module, and the gain up to it that is proven for all weights. */
 function headOfLoss(model: Model, recipe: TrainConfig): { head?: { module: string; gain: number } } {
-  if (!recipe.loss.some(({ term }) => term.name === "emma")) return {};
-  const head = headOf(model, recipe);
+  const asking = recipe.loss.find(({ term }) => term.name === "emma" || term.name === "radius");
+  if (!asking) return {};
+  const head = headOf(model, recipe, asking.term.name);
   // The training graph was built before, so this can't be refused.
   if (!head.ok) throw new Error(head.problem.message);
   const { weight, gain } = head.value;

@@ -124,7 +124,7 @@ def loss_of(
 ) -> Tensor:
     """The recipe's weighted sum, mean over the batch. `labels` count with `share`, the partners' `others` with the rest.
 
-    `head` is what head_of gives; only the loss `emma` asks for it.
+    `head` is what head_of gives; only the losses `emma` and `radius` ask for it.
     """
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     total = logits.new_zeros(())
@@ -148,16 +148,26 @@ def loss_term(name: str, args: dict, logits: Tensor, labels: Tensor, head: tuple
     if name == "hinge":
         short = (args["offset"] - margins).clamp_min(0).scatter(1, labels[:, None], 0.0)
         return (short.amax(1) if args["over"] == "max" else short.sum(1)).mean()
+    if name == "radius":
+        # The margin loss of radii: margins in units of what the pair's difference changes per unit of the input.
+        speed = pair_speeds(*head)[labels]
+        behind = -margins / torch.where(speed > 0, speed, torch.ones_like(speed))
+        short = (behind + args["offset"]).scatter(1, labels[:, None], 0.0)
+        return args["temperature"] * (short / args["temperature"]).logsumexp(1).mean()
     if name == "emma":
         # Hu et al. 2023, arXiv 2301.12549: the margin asked for is that of the sample's own radius, at most eps.
-        weight, gain = head
-        squares = weight.square().sum(1)
-        square = squares[:, None] + squares - 2 * weight @ weight.T
-        distances = torch.where(square > 1e-12, square.clamp_min(1e-12).sqrt(), torch.zeros_like(square))
-        speed = gain * distances[labels]
+        speed = pair_speeds(*head)[labels]
         radius = (margins / speed.clamp_min(1e-8)).clamp(0.01 * args["eps"], args["eps"]).detach()
         return F.cross_entropy(logits + radius * speed, labels)
     raise ValueError(f"unknown loss {name}")
+
+
+def pair_speeds(weight: Tensor, gain: float) -> Tensor:
+    """How much z_a - z_b changes per unit of the input at most, (classes, classes): the distance of the head's rows times
+    the gain up to it; 0, without a gradient, where rows are equal."""
+    squares = weight.square().sum(1)
+    square = squares[:, None] + squares - 2 * weight @ weight.T
+    return gain * torch.where(square > 1e-12, square.clamp_min(1e-12).sqrt(), torch.zeros_like(square))
 
 
 def head_of(model: nn.Module, config: dict) -> tuple[Tensor, float] | None:
