@@ -22,6 +22,10 @@ cpSync(
   join(root, "dist", "src", "targets", "pytorch", "python"),
   { recursive: true, filter: (path) => !path.includes("__pycache__") },
 );
+// JSON Schemas of what is printed and written, for those who read it.
+for (const path of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })) {
+  if (path.endsWith(".schema.json")) cpSync(join(root, "src", path), join(root, "dist", "src", path));
+}
 // Source that generated files hold as text (src/targets/tfjs/model-file.ts).
 for (const path of [
   ...readdirSync(join(root, "src", "targets", "tfjs", "support")).map(

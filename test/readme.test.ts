@@ -28,6 +28,14 @@ it("the README names every page of the documentation", () => {
   expect(pages.filter((name) => !readme.includes(`](docs/${name})`))).toEqual([]);
 });
 
+it("the README names every JSON Schema", () => {
+  const schemas = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((path) =>
+    path.endsWith(".schema.json"),
+  );
+  expect(schemas.length).toBeGreaterThan(5);
+  expect(schemas.filter((path) => !readme.includes(`](src/${path})`))).toEqual([]);
+});
+
 it("the README links to files that are there", () => {
   for (const [, path] of readme.matchAll(/\]\(([^)#]+)\)/g))
     expect(() => readFileSync(path), path).not.toThrow(/ENOENT/);

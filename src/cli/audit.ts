@@ -1,7 +1,7 @@
 /**
  * `lipsc audit RUN_OR_SPEC`: how near the proven bounds of trained weights are to what perturbations really do. Searches
  * for the steepest one in l2, token and linf, and reports observed ≤ true ≤ proven. An observation above what is proven is
- * a soundness bug of lipsc: exit code 1, said loudly.
+ * a soundness bug of lipsc: exit code 1, said loudly. Its JSON: report/audit.schema.json.
  */
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { good, type Result } from "../diagnostics/result.ts";
@@ -21,6 +21,7 @@ import { printDiagnostics, wantsColor } from "./print.ts";
 import { auditText, bracketDocument, broken, type BlockBrackets, type Bracket } from "./report/audit.ts";
 import { plural } from "./report/numbers.ts";
 import { painter } from "./report/table.ts";
+import { version } from "./version.ts";
 
 export interface AuditOptions extends Omit<CertifyOptions, "explainBound" | "formula">, EngineFlags {
   readonly data: string | null;
@@ -52,10 +53,10 @@ export async function runAudit(options: AuditOptions): Promise<number> {
 
   const text = options.format === "text";
   const paint = painter(wantsColor(process.stdout));
-  const { name, version, device } = engine.value;
+  const { name, version: engineVersion, device } = engine.value;
   if (text)
     say(
-      `model    ${model.name} (${subject.weights.path})\nengine   ${name} ${version} on ${device}\n` +
+      `model    ${model.name} (${subject.weights.path})\nengine   ${name} ${engineVersion} on ${device}\n` +
         `search   ${plural(options.restarts, "start")}, ${samples.length > 0 ? `${samples.length} of them from the data, ` : ""}` +
         `${plural(options.steps, "step")} each, seed ${options.seed}\n\n`,
     );
@@ -112,6 +113,7 @@ export async function runAudit(options: AuditOptions): Promise<number> {
       gains: block.brackets.map(bracketDocument),
     }));
     const document = {
+      lipsc: version,
       model: model.name,
       weights,
       engine: name,

@@ -1,10 +1,11 @@
-/** `lipsc eval RUN`: loss and accuracy of trained weights on the test set. */
+/** `lipsc eval RUN`: loss and accuracy of trained weights on the test set. Its JSON: report/eval.schema.json. */
 import { evaluate } from "../runtime/evaluate.ts";
 import { openData } from "../runtime/data/open.ts";
 import { listing } from "./listing.ts";
 import { printDiagnostics } from "./print.ts";
 import { showCount } from "./report/numbers.ts";
 import { headOf, openTrained, type TrainedOptions } from "./trained.ts";
+import { version } from "./version.ts";
 
 export interface EvalOptions extends TrainedOptions {
   readonly data: string | null;
@@ -27,6 +28,7 @@ export async function runEval(options: EvalOptions): Promise<number> {
   if (options.format === "json") {
     process.stdout.write(
       JSON.stringify({
+        lipsc: version,
         model: model.name,
         weights: trained.weightsPath,
         data: samples.name,

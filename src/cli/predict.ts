@@ -1,4 +1,4 @@
-/** `lipsc predict RUN IMAGE…`: the likeliest classes of images, with their probabilities. */
+/** `lipsc predict RUN IMAGE…`: the likeliest classes of images, with their probabilities. Its JSON: report/predict.schema.json. */
 import { rank } from "../runtime/classify.ts";
 import { decodeCrop, decodeWhole } from "../runtime/data/decode.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import { auditText, broken } from "../../src/cli/report/audit.ts";
 import { painter } from "../../src/cli/report/table.ts";
@@ -14,14 +13,12 @@ import { measure } from "../../src/measure/measure.ts";
 import { readSafetensors, writeSafetensors } from "../../src/runtime/safetensors.ts";
 import { elaborateAt } from "../elaborate/host.ts";
 import { lipsc } from "./run.ts";
+import { schemaCheck } from "./schemas.ts";
 
 const fixture = "test/fixtures/tiny-fashion.lips";
 const folder = mkdtempSync(join(tmpdir(), "lipsc-certify-"));
-const schemaOf = (name: string): object =>
-  JSON.parse(readFileSync(join("src", "cli", "report", name), "utf8")) as object;
-const validate = new Ajv({ allErrors: true, allowUnionTypes: true })
-  .addSchema(schemaOf("check.schema.json"), "check.schema.json")
-  .compile(schemaOf("certify.schema.json"));
+const certifySchema = schemaCheck("certify");
+const auditSchema = schemaCheck("audit");
 
 /** The fixture with a claim about its checkpoint, trained for an epoch. */
 const trained = (async () => {
@@ -63,8 +60,7 @@ describe("lipsc certify", () => {
 
     const json = await lipsc("certify", run, "--format", "json");
     const document = JSON.parse(json.stdout) as Document;
-    validate(document);
-    expect(validate.errors ?? []).toEqual([]);
+    expect(certifySchema(document)).toEqual([]);
     expect(document.weights.sha256).toBe(sha256(weights));
     expect(document.spec.files.find(({ path }) => path.endsWith("spec.lips"))?.sha256).toBe(sha256(spec));
     expect(document.model.claims.map(({ proven }) => proven)).toEqual([true, false]);
@@ -82,7 +78,7 @@ describe("lipsc certify", () => {
     const document = JSON.parse(json.stdout) as {
       model: { formulas: { upper: number; value: number; symbols: { text: string; values: number[] }[] }[] };
     };
-    expect(validate(document) ? [] : validate.errors).toEqual([]);
+    expect(certifySchema(document)).toEqual([]);
     const [{ upper, value, symbols }] = document.model.formulas;
     expect(value).toBeGreaterThanOrEqual(upper);
     expect(symbols.some(({ text: name }) => name.startsWith("σ"))).toBe(true);
@@ -136,7 +132,7 @@ describe("lipsc certify", () => {
     expect(nowhere.stderr).toContain("LIPS0601");
     expect((await lipsc("certify", spec)).stderr).toContain("LIPS0612");
     const json = await lipsc("certify", spec, "--format", "json");
-    expect(validate(JSON.parse(json.stdout))).toBe(true);
+    expect(certifySchema(JSON.parse(json.stdout))).toEqual([]);
   });
 });
 
@@ -152,6 +148,7 @@ describe("lipsc audit", () => {
       gains: { norm: string; observed: number; upper: number; ratio: number }[];
       blocks: { block: string; gains: { norm: string; observed: number; upper: number }[] }[];
     };
+    expect(auditSchema(json)).toEqual([]);
     expect(json.blocks.map(({ block }) => block)).toEqual([
       "normalize",
       "patch_embed",
@@ -213,6 +210,7 @@ describe("lipsc audit", () => {
     ];
     const { stdout, code } = await lipsc("audit", spec, "--weights", weights, ...args);
     expect(code).toBe(0);
+    expect(auditSchema(JSON.parse(stdout))).toEqual([]);
     const { gains, blocks } = JSON.parse(stdout) as {
       gains: { from: string; norm: string; observed: number; upper: number }[];
       blocks: unknown[];

@@ -2,7 +2,6 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import { isBounded, savedViolations } from "../../src/cli/eval-certified.ts";
 import { parseAttack, parseEpsilons } from "../../src/cli/eval-flags.ts";
@@ -10,10 +9,10 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { readSafetensors, writeSafetensors } from "../../src/runtime/safetensors.ts";
 import { modelOf } from "../elaborate/host.ts";
 import { lipsc } from "./run.ts";
+import { schemaCheck } from "./schemas.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lipsc-eval-"));
-const schema = readFileSync(join("src", "cli", "report", "eval-certified.schema.json"), "utf8");
-const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(schema) as object);
+const schemaErrors = schemaCheck("eval-certified");
 
 /** A spec and weights for it, drawn by the initialiser; gives the arguments that name them. */
 function written(name: string, body: string, domain = " in [0, 1]"): string[] {
@@ -74,8 +73,7 @@ describe("lipsc eval --certify", () => {
     expect(text.stdout).toContain("image in [0, 1]");
 
     const document = JSON.parse(json.stdout) as Document;
-    validate(document);
-    expect(validate.errors ?? []).toEqual([]);
+    expect(schemaErrors(document)).toEqual([]);
     expect(document).toMatchObject({ sound: true, violations: [], data: { samples: 80 } });
     expect(document.proof).toMatchObject({ phase: "checkpoint", head: "rows" });
     expect(document.rounding).not.toBe(null);

@@ -1,6 +1,4 @@
-import { Ajv } from "ajv";
 import fc from "fast-check";
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { checkFiles, type Checked } from "../../src/cli/check.ts";
 import { nodeHost } from "../../src/cli/host-node.ts";
@@ -17,6 +15,7 @@ import { buildTrainingGraph } from "../../src/graph/training.ts";
 import { isUnsolved } from "../../src/model/model.ts";
 import { resolveRecipe } from "../../src/runtime/run-config.ts";
 import { corpus, mutated, scrambled, type Source } from "./mutations.ts";
+import { schemaCheck } from "./schemas.ts";
 
 /** More cases by hand: LIPSC_ROBUST_CASES=20000 npx vitest run test/cli/robust.test.ts --testTimeout 7200000 */
 const cases = Number(process.env.LIPSC_ROBUST_CASES ?? "700");
@@ -26,10 +25,7 @@ const limit = Number(process.env.LIPSC_ROBUST_SECONDS ?? "8");
 /** Graphs are built of models up to this many layers, so that the test stays short. */
 const smallModel = 80;
 
-const schema = JSON.parse(
-  readFileSync(new URL("../../src/cli/report/check.schema.json", import.meta.url), "utf8"),
-);
-const fitsSchema = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
+const schemaErrors = schemaCheck("check");
 
 /** Checks a source, prints it in every format and compiles what compiles: nothing may throw, or take long. */
 function survive({ name, text }: Source): Checked {
@@ -52,7 +48,7 @@ function survive({ name, text }: Source): Checked {
   // A bound is a number or ∞; a message never shows what only the program knows.
   expect(/\bNaN\b|\bundefined\b|\[object|Infinity/.exec(shown)?.[0]).toBe(undefined);
   const document: unknown = JSON.parse(JSON.stringify(checkDocument(reports, diagnostics, sources)));
-  expect(fitsSchema(document) ? [] : fitsSchema.errors).toEqual([]);
+  expect(schemaErrors(document)).toEqual([]);
   for (const { matrices } of reports)
     for (const { upper } of matrices) for (const bound of upper) expect(bound >= 0).toBe(true);
   const errors = diagnostics.filter((d) => d.severity === "error");

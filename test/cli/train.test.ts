@@ -5,6 +5,7 @@ import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { readSafetensors } from "../../src/runtime/safetensors.ts";
 import { lipsc, metricsOf, start, stepReached, until } from "./run.ts";
+import { schemaCheck } from "./schemas.ts";
 
 const spec = "test/fixtures/tiny-fashion.lips";
 const fresh = (): string => join(mkdtempSync(join(tmpdir(), "lipsc-run-")), "run");
@@ -147,7 +148,9 @@ describe("trained weights", () => {
     for (const engine of ["onnxruntime-web", "reference"]) {
       const result = await lipsc("eval", folder, "--engine", engine, "--format", "json");
       expect(result.code).toBe(0);
-      const { accuracy, count } = JSON.parse(result.stdout) as { accuracy: number; count: number };
+      const document = JSON.parse(result.stdout) as { accuracy: number; count: number };
+      expect(schemaCheck("eval")(document)).toEqual([]);
+      const { accuracy, count } = document;
       expect(count).toBe(1000);
       expect(Math.abs(100 * accuracy - told)).toBeLessThan(0.31);
     }
@@ -159,9 +162,9 @@ describe("trained weights", () => {
     await sharp({ create: { width: 28, height: 28, channels: 3, background: "#808080" } }).toFile(image);
     const result = await lipsc("predict", folder, image, "--format", "json", "--top", "10");
     expect(result).toMatchObject({ code: 0, stderr: "" });
-    const [{ classes }] = JSON.parse(result.stdout) as [
-      { classes: { label: string; probability: number }[] },
-    ];
+    const document = JSON.parse(result.stdout) as [{ classes: { label: string; probability: number }[] }];
+    expect(schemaCheck("predict")(document)).toEqual([]);
+    const [{ classes }] = document;
     expect(classes.reduce((sum, c) => sum + c.probability, 0)).toBeCloseTo(1, 5);
     expect(classes.map((c) => c.label)).toContain("ankle boot");
   });

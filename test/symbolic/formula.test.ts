@@ -1,8 +1,6 @@
 /** Formulas: worth the certified number, a valid bound for other values too, and fit to be printed. */
-import { Ajv } from "ajv";
 import fc from "fast-check";
 import { renderToString } from "katex";
-import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { collect } from "../../src/cli/report/collect.ts";
 import {
@@ -24,6 +22,7 @@ import { Expressions, type Symbol } from "../../src/symbolic/expression.ts";
 import { gainLetters, stagesOf, type Stage } from "../../src/symbolic/factors.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { measure } from "../../src/measure/measure.ts";
+import { schemaCheck } from "../cli/schemas.ts";
 import { modelsOf } from "../helpers/elaborated.ts";
 
 type SpecPhase = Exclude<Phase, "checkpoint">;
@@ -260,13 +259,11 @@ const strict = { displayMode: true, throwOnError: true, strict: "error" } as con
 
 describe("what is printed", () => {
   const paint = painter(false);
-  const schema = JSON.parse(readFileSync("src/cli/report/check.schema.json", "utf8")) as object;
-  const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
 
   it("is in JSON, too, as its schema says: text, LaTeX, and paths of all rounds", () => {
     const reports = modelsOf("specs/quick-start.lips").map((model) => collect(model));
     const document: unknown = JSON.parse(JSON.stringify(checkDocument(reports, [], new Map(), formulasData)));
-    expect(validate(document) ? [] : validate.errors).toEqual([]);
+    expect(schemaCheck("check")(document)).toEqual([]);
     const [formula] = formulasData(reports[0]) as {
       layers: { paths: string[]; updates: { text: string }[] }[];
       symbols: { paths: string[] }[];
