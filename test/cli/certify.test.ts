@@ -103,6 +103,23 @@ describe("lipsc certify", () => {
     expect(other.stderr).toContain("it was made from another spec");
   });
 
+  it("shows the weights that training starts from where anything is proven of them, and no column of ∞ else", async () => {
+    const [spec, weights] = [join(folder, "column.lips"), join(folder, "column.safetensors")];
+    const tensors = new Map([
+      ["linear.weight", { dtype: "F32" as const, shape: [2, 2], data: Float32Array.of(3, 0, 0, 1) }],
+      ["linear.bias", { dtype: "F32" as const, shape: [2], data: new Float32Array(2) }],
+    ]);
+    writeFileSync(weights, writeSafetensors(tensors));
+    const head = async (init: string): Promise<string[]> => {
+      const body = `input x: [2] in [0, 1]\n  weights { init: ${init} }\n  output y = x |> Linear(2)`;
+      writeFileSync(spec, `lips 1\nmodel L {\n  ${body}\n}\n`);
+      const { stdout } = await lipsc("certify", spec, "--weights", weights);
+      return stdout.split("\n").filter((line) => line.includes("∞") || line.includes("gain x → y "));
+    };
+    expect(await head("spectral")).toEqual([expect.stringMatching(/at checkpoint +at init$/)]);
+    expect(await head("kaiming")).toEqual([expect.stringMatching(/at checkpoint$/)]);
+  });
+
   it("refuses weights that are not finite, out of their range, or missing", async () => {
     const { spec, weights } = await trained;
     const file = readSafetensors(readFileSync(weights), "weights");

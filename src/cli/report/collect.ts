@@ -60,16 +60,17 @@ export function collect(model: Model, solved: Outcome | null = null): ModelRepor
   };
 }
 
-/** What is proven of given weights, beside the weights that training starts from. */
+/** What is proven of given weights, beside the weights that training starts from where anything is proven of those. */
 export function collectCheckpoint(model: Model, measured: AnalysisOptions): ModelReport {
   const analysisOf = analysesOf(model, measured);
-  const shown: readonly Phase[] = ["checkpoint", "init"];
+  const matrices = (["checkpoint", "init"] as const).flatMap((phase) => matricesOf(analysisOf(phase), phase));
+  const begins = matrices.some(({ phase, upper }) => phase === "init" && upper.some(Number.isFinite));
   return {
     ...costsOf(model),
     solved: null,
     phase: "checkpoint",
-    phases: shown,
-    matrices: shown.flatMap((phase) => matricesOf(analysisOf(phase), phase)),
+    phases: begins ? ["checkpoint", "init"] : ["checkpoint"],
+    matrices,
     verdicts: model.claims
       .filter((claim) => claim.phase === "checkpoint")
       .map((claim) => verdictOf(claim, analysisOf, true)),

@@ -112,7 +112,7 @@ function stages({ model }: ModelReport, paint: Paint): string[] {
   return [paint("dim", first), ...rest];
 }
 
-/** One table per input and output: rows are norms of the input, columns norms of the output, both phases beside it. */
+/** One table per input and output: rows are norms of the input, columns norms of the output, phases side by side. */
 export function gains({ matrices, model, phases }: ModelReport, sources: Sources, paint: Paint): string[][] {
   const spans = spansOf(model);
   const pairs = new Map<string, Matrix[]>();
@@ -125,28 +125,28 @@ export function gains({ matrices, model, phases }: ModelReport, sources: Sources
     const input = model.inputs.find((i) => i.value === both[0].source);
     if (input?.domain.kind === "tokens")
       return [`  ${pair}: no gain, \`${input.name}\` holds token ids (claim from an embedded value)`];
-    const cells = (matrix: Matrix | undefined, row: number): string[] =>
-      norms.map((_, j) => (matrix ? showBound(matrix.upper[3 * row + j]) : ""));
-    const [first, other] = phases.map((phase) => both.find((m) => m.phase === phase));
+    const shown = phases.flatMap((phase) => both.find((m) => m.phase === phase) ?? []);
+    const sideBySide = (cellsOf: (matrix: Matrix) => string[]): string[] =>
+      shown.flatMap((matrix, i) => (i === 0 ? cellsOf(matrix) : ["", ...cellsOf(matrix)]));
     const rows = [
-      ["", "to", ...norms, "", ...norms],
-      ...norms.map((p, i) => ["from", p, ...cells(first, i), "", ...cells(other, i)]),
+      ["", "to", ...sideBySide(() => [...norms])],
+      ...norms.map((p, i) => [
+        "from",
+        p,
+        ...sideBySide(({ upper }) => norms.map((_, j) => showBound(upper[3 * i + j]))),
+      ]),
     ];
-    const align = (a: "left" | "right"): { align: "left" | "right" } => ({ align: a });
-    const lines = tabulate(rows, [
-      align("left"),
-      align("left"),
-      ...["", "", ""].map(() => align("right")),
-      align("left"),
-      ...["", "", ""].map(() => align("right")),
-    ]);
-    const column = lines[0].indexOf(norms[0]);
-    const second = lines[0].lastIndexOf(norms[0]);
-    const title = `  gain ${pair}`;
-    const start = Math.max(column - 4, title.length + 2);
-    const [left, right] = phases.map(phaseName);
-    const over = title.padEnd(start) + left.padEnd(Math.max(second - 4 - start, left.length + 2)) + right;
-    const notes = both.flatMap((matrix) => {
+    const lines = tabulate(
+      rows,
+      rows[0].map((_, i) => ({ align: i < 2 ? ("left" as const) : ("right" as const) })),
+    );
+    let over = `  gain ${pair}`;
+    let column = 0;
+    for (const { phase } of shown) {
+      column = lines[0].indexOf(norms[0], column + 1);
+      over = over.padEnd(Math.max(column - 4, over.length + 2)) + phaseName(phase);
+    }
+    const notes = shown.flatMap((matrix) => {
       const [link] = matrix.why ? linksOf(matrix.why) : [];
       if (!link) return [];
       const places = placesOf(link.paths, model, spans, sources);
