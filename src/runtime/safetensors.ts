@@ -3,7 +3,7 @@
  * then the tensors' bytes without gaps. Source: the format's own specification (Hugging Face, safetensors).
  * A reader of untrusted files: every length, offset and shape is checked before use.
  */
-import { damaged, good, type Result } from "./result.ts";
+import { damaged, good, unexpected, type Result } from "./result.ts";
 
 export type StoredDType = "F64" | "F32" | "I64" | "I32" | "U8" | "BOOL";
 
@@ -38,12 +38,13 @@ export function readSafetensors(bytes: Uint8Array, name: string): Result<Safeten
       `it has ${bytes.length} bytes, a safetensors file begins with 8 for its header's length`,
     );
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  if (length > longestHeader || 8 + length > bytes.length) {
-    return damaged(
-      name,
-      `its header should be ${length} bytes long, the file has ${bytes.length}: it is cut off, or not safetensors`,
-    );
+  // The first bytes of a text or of another format, read as a length, are far above it.
+  if (length > longestHeader) {
+    const problem = "it doesn't begin with a header's length, as safetensors files do";
+    return unexpected(name, problem, "name a .safetensors file");
   }
+  if (8 + length > bytes.length)
+    return damaged(name, `its header should be ${length} bytes long, the file has ${bytes.length}`);
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
@@ -62,6 +63,10 @@ export function readSafetensors(bytes: Uint8Array, name: string): Result<Safeten
         return damaged(name, "its metadata are not texts");
       metadata = entry as Record<string, string>;
       continue;
+    }
+    if (isRecord(entry) && typeof entry.dtype === "string" && !Object.hasOwn(views, entry.dtype)) {
+      const problem = `tensor \`${key}\` has the dtype ${entry.dtype}`;
+      return unexpected(name, problem, `save it as one of ${Object.keys(views).join(", ")}`);
     }
     const tensor = readTensor(entry, body);
     if (typeof tensor === "string") return damaged(name, `tensor \`${key}\` ${tensor}`);
@@ -85,8 +90,7 @@ function readTensor(
 ): { tensor: StoredTensor; range: [number, number] } | string {
   if (!isRecord(entry)) return "has no description";
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !(dtype in views))
-    return `has the dtype ${JSON.stringify(dtype)}, which isn't known here`;
+  if (typeof dtype !== "string") return "has no dtype";
   if (!Array.isArray(shape) || !shape.every(isSize)) return "has no proper shape";
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
     return "has no proper offsets";

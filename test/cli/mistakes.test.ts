@@ -125,8 +125,9 @@ describe("damaged runs", () => {
 describe("data", () => {
   it("that aren't there are told what they could be", async () => {
     const folder = scratch();
-    expect(await refused("LIPS0602", "train", spec, "--data", folder)).toContain("train/<class>/*.png");
-    expect(await refused("LIPS0602", "train", spec, "--data", "README.md")).toContain(".safetensors");
+    expect(await refused("LIPS0626", "train", spec, "--data", folder)).toContain("train/<class>/*.png");
+    expect(await refused("LIPS0626", "train", spec, "--data", "README.md")).toContain(".safetensors");
+    expect(await refused("LIPS0626", "eval", finished, "--weights", "README.md")).toContain(".safetensors");
   });
 });
 
@@ -159,9 +160,9 @@ describe("predict", () => {
     const folder = scratch();
     const [cut, none] = [join(folder, "cut.png"), join(folder, "none.png")];
     writeFileSync(cut, Buffer.from("89504e470d0a1a0a", "hex"));
-    const done = await lipsc("predict", finished, cut, none, folder);
+    const done = await lipsc("predict", finished, cut, none, folder, "README.md");
     expect(done.code).toBe(1);
-    for (const code of ["LIPS0602", "LIPS0601", "LIPS0614"]) expect(done.stderr).toContain(code);
+    for (const code of ["LIPS0602", "LIPS0626", "LIPS0601", "LIPS0614"]) expect(done.stderr).toContain(code);
     expect(done.stdout).toMatch(/engine {3}onnxruntime/);
   });
 });

@@ -127,7 +127,7 @@ describe("before the first step", () => {
   it("an image folder without its training half is refused", () => {
     const folder = scratch();
     mkdirSync(join(folder, "test", "a"), { recursive: true });
-    expect(readImageFolder(folder, [8, 8, 3])).toMatchObject({ ok: false, problem: { code: "LIPS0602" } });
+    expect(readImageFolder(folder, [8, 8, 3])).toMatchObject({ ok: false, problem: { code: "LIPS0626" } });
     expect(openData(modelOf(spec("epochs: 1")), folder)).toMatchObject({
       problem: { message: expect.stringContaining("[4]") },
     });

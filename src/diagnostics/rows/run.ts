@@ -19,8 +19,7 @@ export const runRows = {
   "damaged-file": {
     code: "LIPS0602",
     severity: "error",
-    message: (p: { path: string; problem: string }) =>
-      `\`${p.path}\` is damaged, or of another kind: ${p.problem}.`,
+    message: (p: { path: string; problem: string }) => `\`${p.path}\` is damaged: ${p.problem}.`,
     help: () => "copy or download the file again",
   },
   "data-shape": {
@@ -193,6 +192,13 @@ export const runRows = {
         .join("\n"),
     help: () =>
       "choose the model of the family that the file is of (--model, --set depths=…, --set classes=…); `lipsc check` shows its shapes",
+  },
+  "unexpected-file": {
+    code: "LIPS0626",
+    severity: "error",
+    message: (p: { path: string; problem: string; instead: string }) =>
+      `\`${p.path}\` is not what is expected here: ${p.problem}.`,
+    help: (p: { instead: string }) => p.instead,
   },
   "engine-missing": {
     code: "LIPS0701",

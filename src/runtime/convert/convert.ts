@@ -1,7 +1,7 @@
 /** Weights under another code's names, put under ours (or back), and what is in the way of that. */
 import { diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Model, Weight } from "../../model/model.ts";
-import { bad, damaged, good, type Result } from "../result.ts";
+import { bad, good, unexpected, type Result } from "../result.ts";
 import { readSafetensors, type StoredTensor } from "../safetensors.ts";
 import { isBuffer, ourName, theirName } from "./lipsformer.ts";
 import { readPth } from "./pth.ts";
@@ -19,9 +19,10 @@ export interface Converted {
 export function readWeights(bytes: Uint8Array, name: string): Result<Tensors> {
   if (isZip(bytes)) return readPth(bytes, name);
   if (bytes[0] === 0x80 || name.endsWith(".tar"))
-    return damaged(
+    return unexpected(
       name,
-      "it is a pickle of PyTorch before 1.6; save it again with a newer one: torch.save(torch.load(file), file)",
+      "it is a pickle of PyTorch before 1.6",
+      "save it again with a newer one: torch.save(torch.load(file), file)",
     );
   const file = readSafetensors(bytes, name);
   return file.ok ? good(file.value.tensors) : file;

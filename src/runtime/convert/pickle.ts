@@ -37,6 +37,9 @@ export type Value =
 /** A sentence about what is wrong. */
 export class PickleError extends Error {}
 
+/** A pickle that can be read, of something else than tensors that are known here. */
+export class OtherPickle extends Error {}
+
 const mark = { kind: "mark" } as const;
 type Slot = Value | typeof mark;
 

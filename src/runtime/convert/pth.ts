@@ -1,7 +1,7 @@
 /** PyTorch's own checkpoints (`torch.save`, PyTorch 1.6 or newer): a zip with a pickle and the tensors' bytes. */
-import { damaged, good, type Result } from "../result.ts";
+import { damaged, good, unexpected, type Result } from "../result.ts";
 import type { StoredTensor } from "../safetensors.ts";
-import { isKind, PickleError, unpickle, type Value } from "./pickle.ts";
+import { isKind, OtherPickle, PickleError, unpickle, type Value } from "./pickle.ts";
 import { readZip } from "./zip.ts";
 
 /** Bytes of an element, and how one is read. */
@@ -20,12 +20,16 @@ const storages: Readonly<
   BoolStorage: [1, (v, at) => v.getUint8(at)],
 };
 
+const whatToSave =
+  "save the model's tensors with PyTorch 1.6 or newer: torch.save(model.state_dict(), file), or as .safetensors";
+
 /** All tensors of the state_dict (under `model` or `state_dict` where the file holds more), as float32. */
 export function readPth(bytes: Uint8Array, name: string): Result<ReadonlyMap<string, StoredTensor>> {
   try {
     const files = readZip(bytes, name);
     return files.ok ? stateIn(files.value, name) : files;
   } catch (error) {
+    if (error instanceof OtherPickle) return unexpected(name, error.message, whatToSave);
     if (error instanceof PickleError) return damaged(name, error.message);
     // An offset or a size in a damaged file that leads out of it.
     if (error instanceof RangeError) return damaged(name, "a place that it speaks of lies outside of it");
@@ -38,18 +42,20 @@ function stateIn(
   name: string,
 ): Result<ReadonlyMap<string, StoredTensor>> {
   const pickle = [...files].find(([file]) => /(^|\/)data\.pkl$/.test(file));
-  if (!pickle) return damaged(name, "it holds no data.pkl: torch.save didn't write it");
+  if (!pickle) return unexpected(name, "it is a zip archive without data.pkl", whatToSave);
   const folder = pickle[0].slice(0, -"data.pkl".length);
   const order = files.get(`${folder}byteorder`);
   if (order && new TextDecoder().decode(order).trim() === "big")
-    return damaged(name, "its numbers are big-endian");
+    return unexpected(name, "its numbers are big-endian", "load and save it on a little-endian machine");
   const tensors = new Map<string, StoredTensor>();
   for (const [key, value] of entriesOf(stateOf(unpickle(pickle[1])))) {
     if (typeof key !== "string") continue;
     const tensor = tensorOf(value, (file) => files.get(`${folder}data/${file}`));
     if (tensor) tensors.set(key.replace(/^module\./, ""), tensor);
   }
-  return tensors.size === 0 ? damaged(name, "no tensors with names were found in it") : good(tensors);
+  return tensors.size === 0
+    ? unexpected(name, "no tensors with names were found in it", whatToSave)
+    : good(tensors);
 }
 
 function entriesOf(value: Value): ReadonlyMap<Value, Value> {
@@ -57,7 +63,7 @@ function entriesOf(value: Value): ReadonlyMap<Value, Value> {
   // collections.OrderedDict
   if (isKind(value, "made") && isKind(value.by, "symbol") && value.by.name === "OrderedDict")
     return value.entries;
-  throw new PickleError("it holds no dictionary of tensors");
+  throw new OtherPickle("it holds no dictionary of tensors");
 }
 
 function stateOf(whole: Value): Value {
@@ -83,7 +89,7 @@ function tensorOf(value: Value, file: (key: string) => Uint8Array | undefined): 
   const [, type, key] = storage.id;
   const kind = isKind(type, "symbol") ? storages[type.name] : undefined;
   if (!kind)
-    throw new PickleError(`a tensor is of the kind ${isKind(type, "symbol") ? type.name : "unknown"}`);
+    throw new OtherPickle(`a tensor is of the kind ${isKind(type, "symbol") ? type.name : "unknown"}`);
   const bytes = file(String(key));
   if (!bytes) throw new PickleError(`the data of a tensor (data/${String(key)}) are missing`);
   const dims = sizesOf(shape);

@@ -1,5 +1,5 @@
 /** Files of a zip archive that are stored as they are, which is how `torch.save` keeps tensors. (PKWARE APPNOTE 6.3.) */
-import { damaged, good, type Result } from "../result.ts";
+import { damaged, good, unexpected, type Result } from "../result.ts";
 
 export function isZip(bytes: Uint8Array): boolean {
   return bytes.length > 4 && bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
@@ -27,7 +27,12 @@ export function readZip(bytes: Uint8Array, name: string): Result<ReadonlyMap<str
     const [nameLength, extra, comment] = [28, 30, 32].map((o) => view.getUint16(at + o, true));
     const file = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     const [size, local] = sizes(view, at, nameLength, extra);
-    if (view.getUint16(at + 10, true) !== 0) return damaged(name, `\`${file}\` in it is compressed`);
+    if (view.getUint16(at + 10, true) !== 0)
+      return unexpected(
+        name,
+        `\`${file}\` in it is compressed`,
+        "torch.save keeps its files as they are: name what it wrote",
+      );
     if (local + 30 > bytes.length) return damaged(name, `\`${file}\` in it lies outside of it`);
     const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
     if (start + size > bytes.length) return damaged(name, `\`${file}\` in it is cut off`);

@@ -2,7 +2,7 @@
 import type { Sharp } from "sharp";
 import { readBytes } from "../files.ts";
 import type { Stream } from "../stream.ts";
-import { damaged, good, type Result } from "../result.ts";
+import { damaged, good, unexpected, type Result } from "../result.ts";
 import { middleOf, randomPart, type Part } from "./crops.ts";
 
 /** Endings of the files that are read. */
@@ -63,10 +63,16 @@ async function pixelsOf(
       .toColourspace(channels === 1 ? "b-w" : "srgb");
     const { data, info } = await viewed.raw().toBuffer({ resolveWithObject: true });
     if (info.channels !== channels || data.length !== height * width * channels)
-      return damaged(path, `it decodes to ${info.channels} channels, the input has ${channels}`);
+      return unexpected(
+        path,
+        `it decodes to ${info.channels} channels, the input has ${channels}`,
+        "save it in grey or RGB",
+      );
     return good(new Uint8Array(data));
   } catch (cause) {
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    if (reason.includes("unsupported image format"))
+      return unexpected(path, "it is no image that can be read here", "PNG and JPEG files can be read");
     return damaged(path, `the image can't be decoded (${reason.replace(/[:\s]+$/, "")})`);
   }
 }

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { readBytes } from "../files.ts";
-import { damaged, good, missing, type Result } from "../result.ts";
+import { damaged, good, layouts, missing, unexpected, type Result } from "../result.ts";
 import type { Data, Samples } from "./samples.ts";
 
 export interface IdxArray {
@@ -29,9 +29,13 @@ export function parseIdx(bytes: Uint8Array, name: string): Result<IdxArray> {
   if (bytes.length < 4) return damaged(name, `it has only ${bytes.length} bytes`);
   const [zero0, zero1, type, rank] = bytes;
   if (zero0 !== 0 || zero1 !== 0)
-    return damaged(name, "it doesn't begin with the two zero bytes of the IDX format");
+    return unexpected(name, "it doesn't begin with the two zero bytes of the IDX format", layouts);
   if (type !== 8)
-    return damaged(name, `its entries are of type 0x${type.toString(16)}, not unsigned bytes (0x8)`);
+    return unexpected(
+      name,
+      `its entries are of type 0x${type.toString(16)}, not unsigned bytes (0x8)`,
+      "store bytes, or other numbers as .npy files: x.npy and y.npy",
+    );
   if (rank < 1 || bytes.length < 4 + 4 * rank) return damaged(name, "its header is cut off");
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const dims = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
@@ -65,6 +69,8 @@ function find(folder: string, base: string): string | null {
   return [join(folder, base), join(folder, `${base}.gz`)].find((path) => existsSync(path)) ?? null;
 }
 
+const ownNames = "see that images and labels have their own names, as they were distributed";
+
 function readPair(
   folder: string,
   part: string,
@@ -85,13 +91,14 @@ function readPair(
   }
   const [images, labels] = files;
   if (images.dims.length !== 3)
-    return damaged(paths[0], `images have 3 dimensions, this file has ${images.dims.length}`);
+    return unexpected(paths[0], `images have 3 dimensions, this file has ${images.dims.length}`, ownNames);
   if (labels.dims.length !== 1)
-    return damaged(paths[1], `labels have 1 dimension, this file has ${labels.dims.length}`);
+    return unexpected(paths[1], `labels have 1 dimension, this file has ${labels.dims.length}`, ownNames);
   if (images.dims[0] !== labels.dims[0]) {
-    return damaged(
+    return unexpected(
       paths[1],
       `it has ${labels.dims[0]} labels for the ${images.dims[0]} images of ${paths[0]}`,
+      "take images and labels of the same set",
     );
   }
   return good(

@@ -5,7 +5,7 @@
  */
 import { basename, extname, join } from "node:path";
 import { isFolder, listFolder } from "../files.ts";
-import { damaged, good, missing, type Result } from "../result.ts";
+import { good, missing, unexpected, type Result } from "../result.ts";
 import { imageEndings } from "./decode.ts";
 import type { Data, Samples } from "./samples.ts";
 
@@ -23,12 +23,12 @@ export function readImagenet(folder: string, size: number, onListing: OnListing)
   if (!names.ok) return names;
   const classes = names.value.folders;
   if (classes.length === 0)
-    return damaged(train, "it has no folders with images, one for each class", layout);
+    return unexpected(train, "it has no folders with images, one for each class", layout);
   const training = listed(train, classes, onListing);
   if (!training.ok) return training;
   const empty = training.value.findIndex((files) => files.length === 0);
   if (empty >= 0)
-    return damaged(
+    return unexpected(
       join(train, classes[empty]),
       `the class has no ${[...imageEndings].join(", ")} files to learn from`,
       "put its images back, or take the empty folder away: every folder is a class",
@@ -54,7 +54,7 @@ function testClasses(folder: string, classes: readonly string[], onListing: OnLi
   const here = listFolder(folder);
   if (!here.ok) return here;
   if (here.value.folders.length === 0 && here.value.files.some(isImage))
-    return damaged(
+    return unexpected(
       folder,
       "its images lie side by side, so that nothing says what they show",
       "sort them into one folder for each class, named as in the training set",
@@ -62,7 +62,7 @@ function testClasses(folder: string, classes: readonly string[], onListing: OnLi
   const known = new Set(classes);
   const stranger = here.value.folders.find((name) => !known.has(name));
   if (stranger !== undefined)
-    return damaged(join(folder, stranger), "the training folder has no class of this name", layout);
+    return unexpected(join(folder, stranger), "the training folder has no class of this name", layout);
   const present = new Set(here.value.folders);
   const found = listed(
     folder,
@@ -71,7 +71,11 @@ function testClasses(folder: string, classes: readonly string[], onListing: OnLi
   );
   if (!found.ok) return found;
   if (found.value.every((files) => files.length === 0))
-    return damaged(folder, `it holds no ${[...imageEndings].join(", ")} files in its class folders`, layout);
+    return unexpected(
+      folder,
+      `it holds no ${[...imageEndings].join(", ")} files in its class folders`,
+      layout,
+    );
   const lists = found.value.values();
   return good(classes.map((name) => (present.has(name) ? (lists.next().value ?? []) : [])));
 }

@@ -5,7 +5,7 @@
  */
 import { basename, extname, join } from "node:path";
 import { isFolder, readFolder } from "../files.ts";
-import { damaged, good, layouts, type Result } from "../result.ts";
+import { good, layouts, unexpected, type Result } from "../result.ts";
 import { imageEndings } from "./decode.ts";
 import type { Data, Samples } from "./samples.ts";
 import { pixelCache } from "./source.ts";
@@ -19,7 +19,7 @@ interface Listed {
 export function readImageFolder(folder: string, shape: readonly number[]): Result<Data> {
   if (shape.length !== 3 || (shape[2] !== 1 && shape[2] !== 3)) {
     const input = `[${shape.join(", ")}]`;
-    return damaged(
+    return unexpected(
       folder,
       `it holds no IDX and no .npy files, and images don't fit an input of ${input}`,
       layouts,
@@ -28,11 +28,11 @@ export function readImageFolder(folder: string, shape: readonly number[]): Resul
   const trainFolder = subfolder(folder, ["train"]) ?? folder;
   const testFolder = subfolder(folder, ["test", "val"]);
   if (testFolder && trainFolder === folder)
-    return damaged(folder, `it has \`${basename(testFolder)}\` but no \`train\``);
+    return unexpected(folder, `it has \`${basename(testFolder)}\` but no \`train\``, layouts);
   const classes = folders(trainFolder);
   if (!classes.ok) return classes;
   if (classes.value.length === 0)
-    return damaged(
+    return unexpected(
       folder,
       "it holds no IDX and no .npy files, and no folders with images, one for each class",
       layouts,
@@ -63,7 +63,7 @@ function list(folder: string, classes: readonly string[]): Result<Listed[]> {
   if (!here.ok) return here;
   const stranger = here.value.find((name) => !classes.includes(name));
   if (stranger !== undefined)
-    return damaged(join(folder, stranger), "the training folder has no class of this name");
+    return unexpected(join(folder, stranger), "the training folder has no class of this name", layouts);
   const found: Listed[] = [];
   for (const [label, name] of classes.entries()) {
     if (!here.value.includes(name)) continue;
@@ -75,7 +75,7 @@ function list(folder: string, classes: readonly string[]): Result<Listed[]> {
   }
   return found.length > 0
     ? good(found)
-    : damaged(folder, "it holds no .png, .jpg or .jpeg files in its class folders", layouts);
+    : unexpected(folder, "it holds no .png, .jpg or .jpeg files in its class folders", layouts);
 }
 
 function imageSamples(

@@ -1,5 +1,5 @@
 /** NumPy's .npy format, versions 1 to 3: magic, version, header length, a Python dictionary, the array's bytes. */
-import { damaged, good, type Result } from "../result.ts";
+import { damaged, good, unexpected, type Result } from "../result.ts";
 
 export interface NpyArray {
   readonly shape: readonly number[];
@@ -18,7 +18,7 @@ const kinds: Record<string, { bytes: number; read: (copy: ArrayBuffer) => NpyArr
 export function parseNpy(bytes: Uint8Array, name: string): Result<NpyArray> {
   const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
   if (bytes.length < 12 || !magic.every((b, i) => bytes[i] === b))
-    return damaged(name, "it doesn't begin with NumPy's magic bytes");
+    return unexpected(name, "it doesn't begin with NumPy's magic bytes", "write it with numpy.save");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6] >= 2;
   const start = wide ? 12 : 10;
@@ -31,9 +31,18 @@ export function parseNpy(bytes: Uint8Array, name: string): Result<NpyArray> {
   if (descr === undefined || fortran === undefined || dims === undefined)
     return damaged(name, "its header can't be read");
   const kind = kinds[descr];
-  if (!kind) return damaged(name, `its dtype is ${descr}; known here: ${Object.keys(kinds).join(", ")}`);
+  if (!kind)
+    return unexpected(
+      name,
+      `its dtype is ${descr}`,
+      `save one of ${Object.keys(kinds).join(", ")}: x.astype("float32") is one`,
+    );
   if (fortran === "True")
-    return damaged(name, "its entries are in Fortran order; save it with numpy.ascontiguousarray");
+    return unexpected(
+      name,
+      "its entries are in Fortran order",
+      "save it in C order: numpy.save(file, numpy.ascontiguousarray(x))",
+    );
   const shape = dims
     .split(",")
     .map((s) => s.trim())

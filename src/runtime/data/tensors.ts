@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readBytes } from "../files.ts";
-import { damaged, good, layouts, type Result } from "../result.ts";
+import { good, layouts, unexpected, type Result } from "../result.ts";
 import { readSafetensors } from "../safetensors.ts";
 import { parseNpy } from "./npy.ts";
 import type { Data, Samples } from "./samples.ts";
@@ -17,13 +17,14 @@ interface Plain {
 
 export function readTensorFile(path: string): Result<Data> {
   if (!/\.(npy|safetensors)$/.test(path))
-    return damaged(path, "it is neither a folder nor .safetensors", layouts);
+    return unexpected(path, "it is neither a folder nor .safetensors", layouts);
   const bytes = readBytes(path, "data file");
   if (!bytes.ok) return bytes;
   if (path.endsWith(".npy")) {
-    return damaged(
+    return unexpected(
       path,
-      "it is one array; name the folder that holds x.npy and y.npy, or train_x.npy and so on",
+      "it is one array",
+      "name the folder that holds x.npy and y.npy, or train_x.npy and so on",
     );
   }
   const file = readSafetensors(bytes.value, path);
@@ -57,7 +58,11 @@ function assemble(path: string, get: (name: string) => Result<Plain | null>): Re
       test: test.value && test.value.count > 0 ? test.value : null,
     });
   }
-  return damaged(path, "it holds no tensors `train_x` and `train_y`, nor `x` and `y`");
+  return unexpected(
+    path,
+    "it holds no tensors `train_x` and `train_y`, nor `x` and `y`",
+    "save samples and their labels under these names",
+  );
 }
 
 function pair(
@@ -72,9 +77,10 @@ function pair(
   if (!x.value || !y.value) return good(null);
   const [count, ...shape] = x.value.shape;
   if (count === undefined || y.value.shape.length !== 1 || y.value.shape[0] !== count) {
-    return damaged(
+    return unexpected(
       path,
       `\`${prefix}x\` is [${x.value.shape.join(", ")}] and \`${prefix}y\` [${y.value.shape.join(", ")}]: they must begin with the same count`,
+      "save one label for each sample",
     );
   }
   return tensorSamples(path, prefix, x.value.data, y.value.data, shape);
@@ -93,7 +99,12 @@ function tensorSamples(
   for (let i = 0; i < x.length; i++) {
     // What the model gets is float32, so that is what must lie in its domain.
     const value = Math.fround(Number(x[i]));
-    if (!Number.isFinite(value)) return damaged(path, `\`${prefix}x\` holds ${value} at entry ${i}`);
+    if (!Number.isFinite(value))
+      return unexpected(
+        path,
+        `\`${prefix}x\` holds ${value} at entry ${i}`,
+        "leave such samples out, or put numbers in their place",
+      );
     numbers[i] = value;
     if (value < low) low = value;
     if (value > high) high = value;
@@ -102,7 +113,11 @@ function tensorSamples(
   for (let i = 0; i < y.length; i++) {
     const label = Number(y[i]);
     if (!Number.isInteger(label) || label < 0)
-      return damaged(path, `\`${prefix}y\` holds ${label} at entry ${i}, labels are whole numbers from 0`);
+      return unexpected(
+        path,
+        `\`${prefix}y\` holds ${label} at entry ${i}`,
+        "number the classes: labels are whole numbers from 0",
+      );
     classes = Math.max(classes, label + 1);
   }
   return good({
