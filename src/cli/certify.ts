@@ -13,7 +13,7 @@ import type { Model } from "../model/model.ts";
 import { decodeCheckpoint } from "../runtime/checkpoint.ts";
 import { domainError } from "../rounding/rounding.ts";
 import { readBytes } from "../runtime/files.ts";
-import type { SourceFile } from "../text/source.ts";
+import { filesOf, type SourceFile } from "../text/source.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
 import { collectCheckpoint, type ModelReport } from "./report/collect.ts";
 import { diagnose } from "./report/diagnose.ts";
@@ -134,7 +134,7 @@ export function certify(weighted: Weighted, sources: ReadonlyMap<string, SourceF
   const report = collectCheckpoint(model, measured);
   const diagnostics = new Diagnostics();
   diagnose(report, sources, diagnostics);
-  const specs = [...sources.values()].map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
+  const specs = filesOf(sources).map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
   const seconds = (performance.now() - began) / 1000;
   return {
     report,

@@ -4,7 +4,7 @@ import { elaborateFile } from "../elaborate/elaborate.ts";
 import type { Host } from "../host.ts";
 import { isUnsolved } from "../model/model.ts";
 import { solveModel } from "../solve/solve.ts";
-import type { SourceFile } from "../text/source.ts";
+import { filesOf, type SourceFile } from "../text/source.ts";
 import { nodeHost } from "./host-node.ts";
 import { printDiagnostics, wantsColor } from "./print.ts";
 import { collect, type ModelReport } from "./report/collect.ts";
@@ -98,7 +98,7 @@ async function certificate(
     analysis: analysisOf(phase),
     facts: weightFacts,
   }));
-  const specs = [...sources.values()].map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
+  const specs = filesOf(sources).map(({ name, text }) => ({ path: name, sha256: sha256(text) }));
   const written = writeCertificateFile(path, model, phases, { specs, weights: null, set, writtenOut: false });
   if (written.problem) return fail(written.problem);
   if (format === "text") write(written.text);

@@ -20,7 +20,7 @@ const program = new Command("lipsc")
 /** `--set train.epochs=5`, as often as wanted. */
 function assignment(text: string, before: Record<string, string>): Record<string, string> {
   const at = text.indexOf("=");
-  if (at <= 0) throw new InvalidArgumentError("expected key=value.");
+  if (at <= 0 || text.slice(at + 1).trim() === "") throw new InvalidArgumentError("expected key=value.");
   return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() };
 }
 

@@ -4,7 +4,7 @@ import type { Host } from "../host.ts";
 import type { Model } from "../model/model.ts";
 import { parseFile } from "../syntax/parse.ts";
 import type { Expr, ModelItem } from "../syntax/ast.ts";
-import type { SourceFile } from "../text/source.ts";
+import { commandLine, type SourceFile } from "../text/source.ts";
 import { constantValue, fileFrame } from "./constants.ts";
 import { loadFile, type LoadedFile } from "./files.ts";
 import { ancestry, elaborateModel, recipesOf } from "./models.ts";
@@ -107,8 +107,7 @@ function readOverrides(run: Run, file: LoadedFile, set: Readonly<Record<string, 
   );
   const trained = file.trains.length > 0 || items.some((item) => recipesOf(file, item).length > 0);
   for (const [key, text] of Object.entries(set)) {
-    const name = `--set ${key}`;
-    const parsed = parseOverride(run, name, text);
+    const parsed = parseOverride(run, key, text);
     if (!parsed) continue;
     const entry = key.startsWith("train.") ? key.slice("train.".length) : null;
     if (entry !== null && Object.hasOwn(trainKeys, entry) && trained) train.set(entry, parsed);
@@ -122,9 +121,13 @@ function readOverrides(run: Run, file: LoadedFile, set: Readonly<Record<string, 
   return { parameters, train };
 }
 
-function parseOverride(run: Run, name: string, text: string): Override | null {
-  const source = { name, text: `let value = ${text}\n` };
-  run.sources.set(name, source);
+/** Reads a statement that is as long as what was written, and in the same place, so that its spans point into that. */
+function parseOverride(run: Run, key: string, text: string): Override | null {
+  const earlier = run.sources.get(commandLine)?.text ?? "";
+  const written = `${earlier}--set ${key}=${text}\n`;
+  run.sources.set(commandLine, { name: commandLine, text: written });
+  const statement = "let v".padEnd(`--set ${key}`.length) + `=${text}\n`;
+  const source = { name: commandLine, text: earlier.replace(/[^\n]/g, " ") + statement };
   const before = run.diagnostics.all.length;
   const [item] = parseFile(source, run.diagnostics).items;
   if (item?.kind !== "let" || run.diagnostics.all.length > before) return null;

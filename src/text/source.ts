@@ -13,6 +13,14 @@ export interface SourceFile {
   readonly text: string;
 }
 
+/** The source that `--set` is on the command line, one line for each: spans point into it, but it is no file. */
+export const commandLine = "<command line>";
+
+/** Sources that are files. */
+export function filesOf(sources: ReadonlyMap<string, SourceFile>): SourceFile[] {
+  return [...sources.values()].filter(({ name }) => name !== commandLine);
+}
+
 /** 1-based line, 1-based column, both counted in UTF-16 units. */
 export interface Position {
   readonly line: number;

@@ -1,9 +1,12 @@
 /** What a spec means: one test per decision of language.md that elaboration carries out. */
 import { describe, expect, test } from "vitest";
+import { Diagnostics } from "../../src/diagnostics/diagnostic.ts";
+import { elaborateFile } from "../../src/elaborate/elaborate.ts";
 import { allNodes, violations } from "../../src/model/legality.ts";
 import type { Model, Node } from "../../src/model/model.ts";
 import { compare, fromNumber, rational } from "../../src/elaborate/rational.ts";
-import { elaborate, elaborateAt, modelNamed, modelOf, parametersOf } from "./host.ts";
+import { filesOf } from "../../src/text/source.ts";
+import { elaborate, elaborateAt, hostOf, modelNamed, modelOf, parametersOf } from "./host.ts";
 
 /** A model on 8 x 8 maps of 6 channels; statements are parted by ` ; `. */
 function on(text: string, before = "", params = ""): string {
@@ -493,6 +496,17 @@ describe("runs and overrides", () => {
     expect(elaborate(source, {}, { set: { "train.epoch": "3" } }).names).toEqual(["unknown-override"]);
     expect(elaborate(source, {}, { set: { classes: "(((" } }).diagnostics.hasErrors).toBe(true);
     expect(elaborate(source, {}, { set: { classes: "a" } }).names).toEqual(["unknown-name"]);
+  });
+
+  test("--set is shown as it was written, each on a line of its own, and is no file", () => {
+    const diagnostics = new Diagnostics();
+    const set = { "train.epochs": "2", classes: "1 + a" };
+    const { sources } = elaborateFile(hostOf({ "main.lips": source }), "main.lips", diagnostics, { set });
+    const { span } = diagnostics.all[0];
+    const written = sources.get(span?.file ?? "");
+    expect(written?.text).toBe("--set train.epochs=2\n--set classes=1 + a\n");
+    expect(written?.text.slice(span?.start, span?.end)).toBe("a");
+    expect(filesOf(sources).map(({ name }) => name)).toEqual(["main.lips"]);
   });
 
   test("models with open parameters wait for a variant", () => {
