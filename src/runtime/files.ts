@@ -5,11 +5,13 @@ import {
   existsSync,
   fsyncSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readdirSync,
   renameSync,
   rmSync,
+  rmdirSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -109,6 +111,19 @@ export function makeFolder(path: string): Result<void> {
     if (existsSync(path)) readdirSync(path);
     else mkdirSync(path);
   });
+}
+
+/** Whether files can be written in a folder, there already or to be made: found by doing it, and nothing of it stays. */
+export function tryFolder(path: string): Result<void> {
+  const made: string[] = [];
+  for (let above = path; !existsSync(above) && dirname(above) !== above; above = dirname(above))
+    made.push(above);
+  const folder = makeFolder(path);
+  const written = folder.ok
+    ? attempt(path, "written", () => rmdirSync(mkdtempSync(join(path, ".lipsc-"))))
+    : folder;
+  for (const empty of made) attempt(empty, "written", () => rmdirSync(empty));
+  return written;
 }
 
 /** Writes a file whole or not at all: under a temporary name first, so that a kill never leaves half a file. */

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { diagnostic } from "../diagnostics/diagnostic.ts";
-import { makeFolder, readText, writeWhole } from "./files.ts";
+import { makeFolder, readText, tryFolder, writeWhole } from "./files.ts";
 import { bad, damaged, good, missing, type Result } from "./result.ts";
 import { misfitOf, type RunRecord } from "./run-record.ts";
 
@@ -24,17 +24,23 @@ export function runFolder(path: string): RunFolder {
   };
 }
 
-/** A folder for a new run: the one asked for, which must not hold a run yet, or runs/<model>-1, -2, … */
+/** A folder for a new run, where files can be written: the one asked for, which must not hold a run yet, or runs/<model>-1, -2, … */
 export function newFolder(asked: string | null, model: string): Result<RunFolder> {
   if (asked !== null) {
     const { path, ...files } = runFolder(asked);
     const taken = Object.values(files).some((file) => existsSync(file));
-    return taken ? bad(diagnostic("run-exists", null, { path })) : good(runFolder(asked));
+    return taken ? bad(diagnostic("run-exists", null, { path })) : writable(asked);
   }
   const base = model.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase();
   let number = 1;
   while (existsSync(join("runs", `${base}-${number}`))) number++;
-  return good(runFolder(join("runs", `${base}-${number}`)));
+  return writable(join("runs", `${base}-${number}`));
+}
+
+/** Found before minutes of work, which a folder that can't be written would waste. */
+function writable(path: string): Result<RunFolder> {
+  const tried = tryFolder(path);
+  return tried.ok ? good(runFolder(path)) : tried;
 }
 
 export function createFolder(folder: RunFolder, record: RunRecord): Result<void> {

@@ -72,6 +72,9 @@ describe("the disk", () => {
     const file = join(scratch(), "file");
     writeFileSync(file, "");
     await refused("LIPS0614", "train", spec, "--out", file);
+    // Before anything is said of a run that can't be.
+    const below = await lipsc("train", spec, "--out", join(file, "run"));
+    expect(below).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("LIPS0614") });
     await refused("LIPS0614", "build", spec, "--out", join(file, "below"));
     const folder = copy();
     rmSync(join(folder, "metrics.jsonl"));

@@ -13,7 +13,7 @@ import { describe, expect, it } from "vitest";
 import { openData } from "../../src/runtime/data/open.ts";
 import { augmentProblem } from "../../src/runtime/data/augment/augment.ts";
 import { readImageFolder } from "../../src/runtime/data/images.ts";
-import { makeFolder, readBytes, readFolder, writeWhole } from "../../src/runtime/files.ts";
+import { makeFolder, readBytes, readFolder, tryFolder, writeWhole } from "../../src/runtime/files.ts";
 import { openMetrics } from "../../src/runtime/metrics.ts";
 import { prepare } from "../../src/runtime/prepare.ts";
 import { adviceOn, resolveRecipe } from "../../src/runtime/run-config.ts";
@@ -57,6 +57,12 @@ describe("what the operating system refuses is a diagnostic (file-refused)", () 
     expect(makeFolder(join(folder, "a b", "c"))).toMatchObject({ ok: true });
     expect(makeFolder(join(folder, "a b", "c"))).toMatchObject({ ok: true });
     expect(existsSync(join(folder, "a b", "c"))).toBe(true);
+    expect(tryFolder(join(folder, "a b", "d", "e"))).toMatchObject({ ok: true });
+    expect(readdirSync(join(folder, "a b"))).toEqual(["c"]);
+    expect(tryFolder(join(folder, "a b"))).toMatchObject({ ok: true });
+    expect(readdirSync(join(folder, "a b"))).toEqual(["c"]);
+    writeFileSync(join(folder, "file"), "");
+    expect(tryFolder(join(folder, "file", "d"))).toMatchObject({ ok: false });
     if (existsSync("/proc/self")) expect(makeFolder("/proc/nothing/here")).toMatchObject({ ok: false });
   });
 
