@@ -4,6 +4,7 @@ import { openData } from "../runtime/data/open.ts";
 import { listing } from "./listing.ts";
 import { printDiagnostics } from "./print.ts";
 import { showCount } from "./report/numbers.ts";
+import { fact } from "./report/table.ts";
 import { headOf, openTrained, type TrainedOptions } from "./trained.ts";
 import { version } from "./version.ts";
 
@@ -44,7 +45,10 @@ export async function runEval(options: EvalOptions): Promise<number> {
   }
   process.stdout.write(
     headOf(trained) +
-      `data     ${samples.name}: ${showCount(count)} samples${data.value.test ? "" : " (there is no test set)"}\n` +
+      fact(
+        "data",
+        `${samples.name}: ${showCount(count)} samples${data.value.test ? "" : " (there is no test set)"}`,
+      ) +
       `accuracy ${(100 * accuracy).toFixed(2)} %   loss ${loss.toFixed(4)}\n`,
   );
   return 0;

@@ -13,6 +13,7 @@ export function printDiagnostics(
   const text = renderTerminal(diagnostics, (file) => sources.get(file), {
     color: wantsColor(process.stderr),
     width: columns(process.stderr),
+    folded: isLive(process.stderr),
   });
   process.stderr.write(`${text}\n${summarize(diagnostics)}\n`);
 }

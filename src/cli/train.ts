@@ -26,6 +26,7 @@ import { refuseTraining } from "./memory.ts";
 import { printDiagnostics } from "./print.ts";
 import { countParameters } from "./report/figures.ts";
 import { plural, showCount } from "./report/numbers.ts";
+import { fact } from "./report/table.ts";
 import { changedSince, originOf, type Origin } from "./run-origin.ts";
 import { version } from "./version.ts";
 import { waitingFor } from "./waiting.ts";
@@ -82,9 +83,10 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     }
   }
   if (rows.threads > 0)
-    say(`workers  ${plural(rows.threads, "thread")} beside the engine, reading and augmenting samples`);
-  say(
-    `run      ${folder.path}: ${plural(length.epochs, "epoch")}, ${plural(length.steps, "step")} of ` +
+    sayFact("workers", `${plural(rows.threads, "thread")} beside the engine, reading and augmenting samples`);
+  sayFact(
+    "run",
+    `${folder.path}: ${plural(length.epochs, "epoch")}, ${plural(length.steps, "step")} of ` +
       `${showCount(recipe.batch)}, seed ${recipe.seed}${plan.resume ? ", resumed" : ""}`,
   );
 
@@ -106,6 +108,10 @@ const failed: TrainResult = { code: 1, folder: null, outcome: null };
 
 function say(line: string): void {
   process.stdout.write(line + "\n");
+}
+
+function sayFact(name: string, text: string): void {
+  process.stdout.write(fact(name, text));
 }
 
 function fail(problem: Diagnostic, sources: ReadonlyMap<string, SourceFile> = new Map()): TrainResult {
@@ -154,11 +160,12 @@ async function planOf(
 }
 
 function sayParts(model: Model, file: string, { name, train, test }: Data, engine: Engine): void {
-  say(`model    ${model.name}: ${showCount(countParameters(model))} parameters (${file})`);
-  say(
-    `data     ${name}: ${showCount(train.count)} training${test ? `, ${showCount(test.count)} test` : ""} samples`,
+  sayFact("model", `${model.name}: ${showCount(countParameters(model))} parameters (${file})`);
+  sayFact(
+    "data",
+    `${name}: ${showCount(train.count)} training${test ? `, ${showCount(test.count)} test` : ""} samples`,
   );
-  say(`engine   ${engine.name} ${engine.version} on ${engine.device}`);
+  sayFact("engine", `${engine.name} ${engine.version} on ${engine.device}`);
 }
 
 function sayOutcome({ test, seconds, reported }: TrainOutcome, { folder, recipe }: TrainPlan): void {
@@ -167,7 +174,8 @@ function sayOutcome({ test, seconds, reported }: TrainOutcome, { folder, recipe 
     : "";
   say(`done in ${formatSeconds(seconds)}${tested}`);
   for (const piece of showReported(reported)) say(piece.replace(/^\S+/, (kind) => kind.padEnd(9)));
-  say(`weights  ${folder.weights}${recipe.average ? " (their averages over the steps, as tested)" : ""}`);
+  const average = recipe.average ? " (their averages over the steps, as tested)" : "";
+  sayFact("weights", folder.weights + average);
 }
 
 function recordOf({ model, recipe, data, engine }: TrainPlan, origin: Origin, { steps }: RunLength) {

@@ -16,6 +16,7 @@ import type { Provider } from "../targets/onnx/emitter.ts";
 import type { SourceFile } from "../text/source.ts";
 import { nodeHost } from "./host-node.ts";
 import { loadModel, type Loaded } from "./load.ts";
+import { fact } from "./report/table.ts";
 
 export interface TrainedOptions {
   /** A run folder, or a spec file (then `weights` says which weights). */
@@ -167,7 +168,7 @@ async function open(model: Model, place: Place, engine: Engine): Promise<Result<
 /** What runs, with which weights, and where: the head of what eval and predict print. */
 export function headOf({ model, weightsPath, engine }: Trained): string {
   return (
-    `model    ${model.name} (${weightsPath})\n` +
-    `engine   ${engine.name} ${engine.version} on ${engine.device}\n`
+    fact("model", `${model.name} (${weightsPath})`) +
+    fact("engine", `${engine.name} ${engine.version} on ${engine.device}`)
   );
 }

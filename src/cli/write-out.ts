@@ -12,6 +12,7 @@ import { createFolder, newFolder, readRecord, runFolder } from "../runtime/run-f
 import { openWeights } from "./certify.ts";
 import { printDiagnostics } from "./print.ts";
 import { plural } from "./report/numbers.ts";
+import { fact } from "./report/table.ts";
 
 export interface WriteOutOptions {
   /** The run's folder. */
@@ -56,8 +57,10 @@ export function runWriteOut({ path, weights: other, out }: WriteOutOptions): num
   if (!written.ok) return fail(written.problem);
   const constrained = model.weights.filter(({ constraint }) => constraint.kind !== "none").length;
   process.stdout.write(
-    `model    ${model.name}: ${constrained} of ${plural(model.weights.length, "weight")} written out, in float64, rounded to float32\n` +
-      `run      ${out}  (for certify, verify, eval, audit, predict and build; it can't be trained on)\n`,
+    fact(
+      "model",
+      `${model.name}: ${constrained} of ${plural(model.weights.length, "weight")} written out, in float64, rounded to float32`,
+    ) + fact("run", `${out}  (for certify, verify, eval, audit, predict and build; it can't be trained on)`),
   );
   return 0;
 }

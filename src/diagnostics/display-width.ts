@@ -25,6 +25,29 @@ export function widthOf(text: string): number {
   return [...plain].reduce((width, character) => width + showCharacter(character, width).width, 0);
 }
 
+/** Spaces, but not that of 1 000. */
+const breaks = / (?!(?<=\d )\d{3}(?!\d))/;
+
+/**
+ * A line broken at spaces so that it takes at most `width` columns; its first line begins after `used` of them, later ones
+ * with `indent`. A word that is longer stands alone.
+ */
+export function fold(line: string, width: number, used: number, indent: string): string {
+  let folded = "";
+  let column = used;
+  for (const [i, word] of line.split(breaks).entries()) {
+    const size = widthOf(word);
+    if (word !== "" && column + 1 + size > width && folded.trim() !== "") {
+      folded = `${folded.trimEnd()}\n${indent}${word}`;
+      column = widthOf(indent) + size;
+    } else {
+      folded += i === 0 ? word : ` ${word}`;
+      column += i === 0 ? size : size + 1;
+    }
+  }
+  return folded;
+}
+
 /** Text of a message without anything that a terminal would obey; newlines stay. */
 export function harmless(text: string): string {
   return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) =>

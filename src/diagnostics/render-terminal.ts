@@ -1,7 +1,7 @@
 /** Diagnostics for people: a sentence, the place with the line underlined, what belongs to it, help and fixes. */
 import { lineText, positionAt, type SourceFile, type Span } from "../text/source.ts";
 import type { Diagnostic, Severity } from "./diagnostic.ts";
-import { harmless, showLine } from "./display-width.ts";
+import { fold, harmless, showLine } from "./display-width.ts";
 
 /** The text of a file that spans point into; undefined where it is not known (then no line is shown). */
 export type SourceOf = (file: string) => SourceFile | undefined;
@@ -11,6 +11,8 @@ export interface TerminalOptions {
   color?: boolean;
   /** Columns of the terminal; 110 by default. */
   width?: number;
+  /** Whether sentences are broken at `width`, for eyes: elsewhere a sentence is a line, for tools. */
+  folded?: boolean;
 }
 
 const relatedLimit = 8;
@@ -51,9 +53,21 @@ function renderOne(one: Diagnostic, sourceOf: SourceOf, options: TerminalOptions
   const gutter = Math.max(1, ...spans.map((span) => String(lastLine(span, sourceOf)).length));
   const margin = " ".repeat(gutter);
   const limit = Math.max(20, (options.width ?? 110) - gutter - 3);
-  const lines = [
-    `${paint(one.severity, `${one.severity}[${one.code}]`)}${paint("bold", `: ${harmless(one.message)}`)}`,
-  ];
+  /** Lines of a sentence whose first begins after `used` columns; the points of a list hang from their numbers. */
+  const sentences = (text: string, used: number, indent: string): string[] =>
+    text.split("\n").map((line, i) => {
+      if (!options.folded) return line;
+      const hanging = /^ *(\d+\. )?/.exec(line)?.[0].length ?? 0;
+      return fold(
+        line,
+        options.width ?? 110,
+        i === 0 ? used : indent.length,
+        indent + " ".repeat(hanging || 2),
+      );
+    });
+  const code = `${one.severity}[${one.code}]`;
+  const message = sentences(harmless(one.message), code.length + 2, "").join("\n");
+  const lines = [`${paint(one.severity, code)}${paint("bold", `: ${message}`)}`];
 
   const frame = (span: Span, first: boolean, message: string, style: Style): void => {
     const source = sourceOf(span.file);
@@ -96,7 +110,7 @@ function renderOne(one: Diagnostic, sourceOf: SourceOf, options: TerminalOptions
   }
   if (one.span && notes.length > 0) lines.push(`${margin} ${paint("frame", "|")}`);
   for (const note of notes) {
-    const [head, ...rest] = note.split("\n");
+    const [head, ...rest] = sentences(note, gutter + 3, `${margin}   `);
     lines.push(`${margin} ${paint("frame", "=")} ${head}`);
     for (const line of rest) lines.push(`${margin}   ${line}`);
   }

@@ -12,7 +12,7 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { measure } from "../../src/measure/measure.ts";
 import { readSafetensors, writeSafetensors } from "../../src/runtime/safetensors.ts";
 import { elaborateAt } from "../elaborate/host.ts";
-import { lipsc } from "./run.ts";
+import { lipsc, lipscIn } from "./run.ts";
 import { schemaCheck } from "./schemas.ts";
 
 const fixture = "test/fixtures/tiny-fashion.lips";
@@ -118,6 +118,17 @@ describe("lipsc certify", () => {
     };
     expect(await head("spectral")).toEqual([expect.stringMatching(/at checkpoint +at init$/)]);
     expect(await head("kaiming")).toEqual([expect.stringMatching(/at checkpoint$/)]);
+  });
+
+  it("fits 80 columns, with hashes below their paths; so does audit", async () => {
+    const { run, weights } = await trained;
+    const audit = ["audit", run, "--restarts", "2", "--steps", "2"];
+    for (const args of [["certify", run], audit]) {
+      const { stdout } = await lipscIn({ COLUMNS: "80" }, ...args);
+      const wide = stdout.split("\n").filter((line) => line.length > 80 && !line.includes(run));
+      expect(wide).toEqual([]);
+      if (args[0] === "certify") expect(stdout).toMatch(new RegExp(`^ {11}${sha256(weights)}$`, "m"));
+    }
   });
 
   it("refuses weights that are not finite, out of their range, or missing", async () => {

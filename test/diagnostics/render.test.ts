@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Diagnostic } from "../../src/diagnostics/diagnostic.ts";
 import { Diagnostics } from "../../src/diagnostics/diagnostic.ts";
+import { fold } from "../../src/diagnostics/display-width.ts";
 import { renderGithub } from "../../src/diagnostics/render-github.ts";
 import { renderJson } from "../../src/diagnostics/render-json.ts";
 import { renderSarif } from "../../src/diagnostics/render-sarif.ts";
@@ -89,6 +90,45 @@ describe("terminal", () => {
     expect(renderTerminal([one], () => source)).toBe(
       "warning[LIPS0001]: m\n --> a:1:3\n  |\n1 | 12345\n  |   ^^^\n...\n3 |   901\n  |   ^\n",
     );
+  });
+
+  test("on a terminal sentences are broken at its width, points of a list below their text", () => {
+    const one: Diagnostic = {
+      code: "LIPS0001",
+      name: "unexpected-token",
+      severity: "error",
+      message:
+        "something is not as it should be, at length:\n  1. because of one thing and of another\n  2. short",
+      help: "do another thing, or the same thing otherwise",
+      span: { file: "a", start: 0, end: 1 },
+      related: [],
+      fixes: [],
+    };
+    const shown = renderTerminal([one], () => ({ name: "a", text: "x\n" }), { width: 40, folded: true });
+    expect(shown).toBe(`error[LIPS0001]: something is not as it
+  should be, at length:
+  1. because of one thing and of another
+  2. short
+ --> a:1:1
+  |
+1 | x
+  | ^
+  |
+  = help: do another thing, or the same
+      thing otherwise
+`);
+    const narrow = renderTerminal([one], () => undefined, { width: 30, folded: true });
+    expect(narrow).toContain("  1. because of one thing and\n     of another\n  2. short");
+    expect(renderTerminal([one], () => undefined, { width: 30 })).toContain("and of another\n");
+  });
+
+  test("a word that is longer than the line stands alone, and nothing is lost", () => {
+    const text = "a looooooooooong word  and `code`";
+    const folded = fold(text, 11, 3, "  ");
+    expect(folded).toBe("a\n  looooooooooong\n  word  and\n  `code`");
+    expect(folded.replaceAll("\n ", "")).toBe(text);
+    expect(fold(text, Infinity, 0, "")).toBe(text);
+    expect(fold("set: 1 000 000 samples", 10, 0, "")).toBe("set:\n1 000 000\nsamples");
   });
 
   test("colours only where they are asked for, and nothing of the text can steer a terminal", () => {

@@ -42,7 +42,7 @@ export function accepted({ certificate, seconds, weights, specs }: Checked): str
       .map(({ path, sha256 }) => `  spec     ${sha256}  ${path}`),
     ...(hashes.weights ? [`  weights  ${hashes.weights.sha256}  ${hashes.weights.path}`] : []),
     ...(writtenOut
-      ? ["           what the spec's constraints made of trained weights: they stand without them"]
+      ? ["           what the spec's constraints made of weights: they stand without them"]
       : []),
     "",
     ...beliefs(certificate, weights, specs).map(
@@ -90,7 +90,7 @@ function beliefs({ proofs, hashes }: Certificate, weights: boolean, specs: boole
     texts.push("at init: what each initialiser guarantees of what it stores");
   if (hashes.specs.length > 0 && !specs)
     texts.push("that the specs have these hashes: compare with --spec FILE");
-  texts.push("that the spec means this layer graph; real arithmetic, not an engine's");
+  texts.push("that the spec means this layer graph; real arithmetic, no engine's");
   return texts;
 }
 

@@ -74,19 +74,24 @@ function blockRows(blocks: readonly BlockBrackets[], paint: Paint): string[] {
   const loosest = (norm: number): number =>
     Math.max(...blocks.map(({ brackets }) => ratioOf(brackets[norm])));
   const worst = norms.map((_, norm) => loosest(norm));
-  const rows = blocks.map(({ name, brackets }) => [
-    brackets.every((b) => broken(b) === null) ? "" : paint("bad", "✗"),
-    name,
-    ...brackets.flatMap((b, norm) => [
+  const holds = ({ brackets }: BlockBrackets): boolean => brackets.every((b) => broken(b) === null);
+  // Marks take columns, which are scarce: only where there is one.
+  const marked = blocks.some((block) => !holds(block));
+  const rows = blocks.map((block) => [
+    ...(marked ? [holds(block) ? "" : paint("bad", "✗")] : []),
+    block.name,
+    ...block.brackets.flatMap((b, norm) => [
       b.observed > 0 ? b.observed.toPrecision(3) : "0",
       showBound(b.upper),
       b.observed > 0 ? `×${showFactor(ratioOf(b))}${ratioOf(b) === worst[norm] ? "←" : " "}` : "",
     ]),
   ]);
-  const head = ["", "block", ...norms.flatMap((norm) => [norm, "proven", "ratio "])];
+  const head = [...(marked ? [""] : []), "block", ...norms.flatMap((norm) => [norm, "proven", "ratio "])];
   const [first, ...lines] = tabulate(
     [head, ...rows],
-    head.map((_, i) => (i === 1 ? { align: "left", most: 32 } : { align: i === 0 ? "left" : "right" })),
+    head.map((title) =>
+      title === "block" ? { align: "left", most: 32, least: 8 } : { align: title === "" ? "left" : "right" },
+    ),
   );
   const told =
     "Blocks: from what enters one to what it gives, both at points that inputs of the domain lead to; ← the loosest.";

@@ -1,8 +1,9 @@
 /** `certify` for people: the page of `check`, about given weights. */
+import { widthOf } from "../../diagnostics/display-width.ts";
 import type { Rounding, Subject } from "../certify.ts";
 import type { ModelReport, Sources } from "./collect.ts";
 import { plural, showBound } from "./numbers.ts";
-import { tabulate, wrap, type Paint } from "./table.ts";
+import { pageWidth, tabulate, wrap, type Paint } from "./table.ts";
 import { causes, claims, costs, gains, heading, page, values } from "./text.ts";
 
 export function certifyText(
@@ -34,11 +35,20 @@ function files({ specs, weights, writtenOut, step, set }: Subject, paint: Paint)
     ...(writtenOut ? [["", "what the spec's constraints made of a run's weights", ""]] : []),
     ...Object.entries(set).map(([key, value]) => ["set", `${key}=${value}`, ""]),
   ];
-  const [first, ...lines] = tabulate(
-    [["", "SHA-256", ""], ...rows],
-    [{ align: "left" }, { align: "left" }, { align: "left" }],
+  const left = { align: "left" } as const;
+  const [first, ...lines] = tabulate([["", "SHA-256", ""], ...rows], [left, left, left]);
+  if (lines.every((line) => widthOf(line) <= pageWidth)) return [paint("dim", first), ...lines];
+  // Hash and path don't fit side by side.
+  const below = rows.flatMap(([name, hash, path]) =>
+    path === ""
+      ? [[name, hash]]
+      : [
+          [name, path],
+          ["", hash],
+        ],
   );
-  return [paint("dim", first), ...lines];
+  const [title, ...stacked] = tabulate([["", "path, SHA-256"], ...below], [left, left]);
+  return [paint("dim", title), ...stacked];
 }
 
 /** A spec that claims nothing of its checkpoint could: with the number that holds now. */

@@ -8,7 +8,7 @@ import type { Samples } from "../../runtime/data/samples.ts";
 import type { EvalCertifiedOptions } from "../eval-certified.ts";
 import { headOf, type Trained } from "../trained.ts";
 import { plural, showBound, showCount } from "./numbers.ts";
-import { tabulate, wrap, type Paint } from "./table.ts";
+import { fact, tabulate, wrap, type Paint } from "./table.ts";
 
 /** Everything that `eval --certify` found. */
 export interface CertifiedReport {
@@ -37,11 +37,14 @@ export function certifiedText(report: CertifiedReport, paint: Paint): string {
   const part = summary.count < samples.count ? `${showCount(summary.count)} of ` : "";
   const head =
     headOf(trained) +
-    `weights  SHA-256 ${report.sha256}\n` +
+    `SHA-256  ${report.sha256}\n` +
     (report.written ? "         what constraints make of them, in float64, runs rounded to float32\n" : "") +
-    `data     ${samples.name}: ${part}${plural(samples.count, "sample")}${isTest ? "" : " (there is no test set)"}\n` +
+    fact(
+      "data",
+      `${samples.name}: ${part}${plural(samples.count, "sample")}${isTest ? "" : " (there is no test set)"}`,
+    ) +
     `proof    ${proofOf(report)}\n` +
-    `attack   ${attackOf(report)}\n`;
+    fact("attack", attackOf(report));
   const order = sound
     ? report.attack
       ? [`  ${paint("good", "✓")} certified ≤ attacked ≤ clean, sample by sample`]

@@ -1,5 +1,6 @@
 /** Aligned columns of text, and the few styles that the reports use. */
-import { widthOf } from "../../diagnostics/display-width.ts";
+import { fold, widthOf } from "../../diagnostics/display-width.ts";
+import { isLive } from "../../runtime/progress.ts";
 import { columns } from "../print.ts";
 
 export type Paint = (style: "bold" | "dim" | "good" | "bad" | "name", text: string) => string;
@@ -14,13 +15,12 @@ export interface Column {
   readonly align: "left" | "right";
   /** At most so many characters, and fewer where the table would be too wide; what is longer is cut in the middle. */
   readonly most?: number;
+  /** A column with `most` is cut to no less; 12 by default. */
+  readonly least?: number;
 }
 
 /** Columns of the page, those of the terminal up to 100: reports keep within it, tables as far as their columns can be cut. */
 export const pageWidth = Math.min(100, columns(process.stdout));
-/** A column is cut to no less. */
-const least = 12;
-
 /** Rows as lines, two spaces between columns. */
 export function tabulate(
   rows: readonly (readonly string[])[],
@@ -32,7 +32,8 @@ export function tabulate(
   );
   const total = (): number => indent.length + widths.reduce((a, b) => a + b, 2 * (widths.length - 1));
   for (let i = widths.length - 1; i >= 0; i--) {
-    if (columns[i].most !== undefined)
+    const { most, least = 12 } = columns[i];
+    if (most !== undefined)
       widths[i] = Math.min(widths[i], Math.max(least, widths[i] - (total() - pageWidth)));
   }
   return rows.map((row) => {
@@ -53,13 +54,12 @@ function shorten(text: string, most: number): string {
 
 /** Text in lines that fit the page, broken at spaces, later lines indented by two more. */
 export function wrap(text: string, indent = "  "): string[] {
-  const lines: string[] = [];
-  let line = indent;
-  for (const word of text.split(" ")) {
-    if (line.trim() !== "" && line.length + 1 + word.length > pageWidth) {
-      lines.push(line);
-      line = `${indent}  ${word}`;
-    } else line += line.trim() === "" ? word : ` ${word}`;
-  }
-  return [...lines, line];
+  return (indent + fold(text, pageWidth, indent.length, `${indent}  `)).split("\n");
+}
+
+/** `model    Small (weights.safetensors)`: a line that a command says of its work. On a terminal it is broken where it ends. */
+export function fact(name: string, text: string): string {
+  const label = name.padEnd(9);
+  const width = isLive(process.stdout) ? columns(process.stdout) : Infinity;
+  return `${label}${fold(text, width, label.length, " ".repeat(label.length))}\n`;
 }

@@ -9,7 +9,7 @@ export const tfjsTarget: Target = {
   name: "tfjs",
   emit,
   use: (folder) =>
-    `import { createState, trainingStep } from "${folder}/model.ts"  (needs @tensorflow/tfjs-core and a backend)`,
+    `import { createState, trainingStep } from "${folder}/model.ts"\n        (needs @tensorflow/tfjs-core and a backend)`,
 };
 
 /** model.ts. */
