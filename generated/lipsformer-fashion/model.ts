@@ -494,7 +494,7 @@ function filled(x: tf.Tensor): tf.Tensor {
 
 // The network, forward and backward.
 
-/** specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth) */
+/** specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth) */
 function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   const w = weightsOf(run, at);
   // std/lipsformer.lips:12  DepthwiseConv(7)
@@ -562,10 +562,10 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   const residual2 = tf.tidy(() => tf.add(residual, tf.mul(gelu3, w("weighted_2.residual.alpha"))));
   residual.dispose();
 
-  // std/attention.lips:6  Linear(3 * d)
+  // std/attention.lips:8  Linear(3 * d)
   const linear2 = tf.reshape(residual2, [6272, 96]);
 
-  // std/attention.lips:6  Split(3)
+  // std/attention.lips:8  Split(3)
   const split = tf.tidy(() =>
     affine(
       linear2,
@@ -588,7 +588,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
     ),
   );
 
-  // std/attention.lips:7  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
+  // std/attention.lips:9  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
   const attendTurned = tf.tidy(() => tf.transpose(tf.reshape(split, [128, 49, 3, 32]), [0, 2, 1, 3]));
   split.dispose();
   const attendTurned2 = tf.tidy(() => tf.transpose(tf.reshape(split2, [128, 49, 3, 32]), [0, 2, 1, 3]));
@@ -628,7 +628,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
     tf.transpose(tf.reshape(multiplyEach(attendShaped3, attendShaped4), [128, 3, 49, 32]), [0, 2, 1, 3]),
   );
 
-  // std/attention.lips:8  Linear(d)
+  // std/attention.lips:10  Linear(d)
   const linear2Shaped = tf.reshape(attend, [6272, 96]);
   attend.dispose();
   const linear2_2 = tf.tidy(() =>
@@ -721,7 +721,7 @@ function lipsBlock(run: Run, at: string, x: tf.Tensor) {
   };
 }
 
-/** Backward pass of specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth) */
+/** Backward pass of specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth) */
 function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlock>, dy: tf.Tensor) {
   const w = weightsOf(run, at);
   // std/lipsformer.lips:17  CenterNorm
@@ -801,7 +801,7 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   run.gradient[`${at}.weighted_3.residual.alpha`] = dResidual4;
   kept.linear2_2.dispose();
 
-  // std/attention.lips:8  Linear(d)
+  // std/attention.lips:10  Linear(d)
   const dLinear2Shaped2 = tf.reshape(dResidual3, [6272, 96]);
   dResidual3.dispose();
   const dLinear2_4 = tf.tidy(() => tf.reshape(sumOver(dLinear2Shaped2, [0]), [96]));
@@ -811,7 +811,7 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   run.gradient[`${at}.attention.linear_2.weight`] = dLinear2_6;
   tf.dispose([dLinear2Shaped2, kept.linear2Shaped]);
 
-  // std/attention.lips:7  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
+  // std/attention.lips:9  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
   const dAttendShaped = tf.tidy(() =>
     tf.reshape(tf.transpose(tf.reshape(dLinear2_5, [128, 49, 3, 32]), [0, 2, 1, 3]), [384, 49, 32]),
   );
@@ -897,7 +897,7 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   );
   tf.dispose([dAttendScaled6, dAttendShaped5, kept.attendRatio]);
 
-  // std/attention.lips:6  Linear(3 * d)
+  // std/attention.lips:8  Linear(3 * d)
   const dLinearShaped2 = tf.tidy(() => tf.reshape(tf.concat([dAttend4, dAttend3, dAttend2], 3), [6272, 288]));
   tf.dispose([dAttend4, dAttend3, dAttend2]);
   const dLinear5 = tf.tidy(() => tf.reshape(sumOver(dLinearShaped2, [0]), [288]));
@@ -1002,7 +1002,7 @@ function lipsBlockBackward(run: Run, at: string, kept: ReturnType<typeof lipsBlo
   return { dResidualSum4, dDepthwiseConv3 };
 }
 
-/** Backward pass of specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth) */
+/** Backward pass of specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth) */
 function lipsBlockBackward2(
   run: Run,
   at: string,
@@ -1089,7 +1089,7 @@ function lipsBlockBackward2(
   run.gradient[`${at}.weighted_3.residual.alpha`] = dResidual4;
   kept.linear2_2.dispose();
 
-  // std/attention.lips:8  Linear(d)
+  // std/attention.lips:10  Linear(d)
   const dLinear2Shaped2 = tf.reshape(dResidual3, [6272, 96]);
   dResidual3.dispose();
   const dLinear2_4 = tf.tidy(() => tf.reshape(sumOver(dLinear2Shaped2, [0]), [96]));
@@ -1099,7 +1099,7 @@ function lipsBlockBackward2(
   run.gradient[`${at}.attention.linear_2.weight`] = dLinear2_6;
   tf.dispose([dLinear2Shaped2, kept.linear2Shaped]);
 
-  // std/attention.lips:7  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
+  // std/attention.lips:9  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
   const dAttendShaped = tf.tidy(() =>
     tf.reshape(tf.transpose(tf.reshape(dLinear2_5, [128, 49, 3, 32]), [0, 2, 1, 3]), [384, 49, 32]),
   );
@@ -1185,7 +1185,7 @@ function lipsBlockBackward2(
   );
   tf.dispose([dAttendScaled6, dAttendShaped5, kept.attendRatio]);
 
-  // std/attention.lips:6  Linear(3 * d)
+  // std/attention.lips:8  Linear(3 * d)
   const dLinearShaped2 = tf.tidy(() => tf.reshape(tf.concat([dAttend4, dAttend3, dAttend2], 3), [6272, 288]));
   tf.dispose([dAttend4, dAttend3, dAttend2]);
   const dLinear5 = tf.tidy(() => tf.reshape(sumOver(dLinearShaped2, [0]), [288]));
@@ -1290,7 +1290,7 @@ function lipsBlockBackward2(
   return { dResidualSum4, dDepthwiseConv3 };
 }
 
-/** specs/lipsformer-fashion.lips:24  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05) */
+/** specs/lipsformer-fashion.lips:26  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05) */
 function update(
   run: Run,
   at: string,
@@ -1304,7 +1304,7 @@ function update(
   const gradient = run.gradient[at];
   const v = run.given[`v/${at}`];
   const parameter = run.given[`param/${at}`];
-  // specs/lipsformer-fashion.lips:24  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
+  // specs/lipsformer-fashion.lips:26  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
   const nextM = tf.tidy(() => tf.add(tf.mul(m, 0.9), tf.mul(gradient, factor)));
   run.next[`m/${at}`] = nextM;
   m.dispose();
@@ -1319,7 +1319,7 @@ function update(
 
 /** One training step: forward, backward, clipping and update. */
 function step(run: Run): void {
-  // specs/lipsformer-fashion.lips:13  Normalize([0.2860], [0.3530])
+  // specs/lipsformer-fashion.lips:15  Normalize([0.2860], [0.3530])
   const normalize = tf.tidy(() =>
     tf.mul(tf.sub(run.given["data/image"], run.constants.table2), run.constants.table3),
   );
@@ -1340,7 +1340,7 @@ function step(run: Run): void {
     ),
   );
 
-  // specs/lipsformer-fashion.lips:13  CenterNorm
+  // specs/lipsformer-fashion.lips:15  CenterNorm
   const centerNormDifference = tf.tidy(() => tf.sub(conv, tf.div(sumOver(conv, [3]), 96)));
   conv.dispose();
   const centerNormRatio = tf.tidy(() => tf.div(tf.mul(run.given["param/center_norm.gamma"], 96), 95));
@@ -1348,38 +1348,38 @@ function step(run: Run): void {
     tf.add(tf.mul(centerNormDifference, centerNormRatio), run.given["param/center_norm.beta"]),
   );
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock0 = lipsBlock(run, "lips_block.0", centerNorm);
   centerNorm.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock1 = lipsBlock(run, "lips_block.1", lipsBlock0.centerNorm2);
   lipsBlock0.centerNorm2.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock2 = lipsBlock(run, "lips_block.2", lipsBlock1.centerNorm2);
   lipsBlock1.centerNorm2.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock3 = lipsBlock(run, "lips_block.3", lipsBlock2.centerNorm2);
   lipsBlock2.centerNorm2.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock4 = lipsBlock(run, "lips_block.4", lipsBlock3.centerNorm2);
   lipsBlock3.centerNorm2.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock5 = lipsBlock(run, "lips_block.5", lipsBlock4.centerNorm2);
   lipsBlock4.centerNorm2.dispose();
 
-  // specs/lipsformer-fashion.lips:15  MeanPool
+  // specs/lipsformer-fashion.lips:17  MeanPool
   const meanPool = tf.tidy(() => tf.div(tf.reshape(sumOver(lipsBlock5.centerNorm2, [1, 2]), [128, 96]), 49));
   lipsBlock5.centerNorm2.dispose();
 
-  // specs/lipsformer-fashion.lips:16  Linear(classes)
+  // specs/lipsformer-fashion.lips:18  Linear(classes)
   const linear = affine(meanPool, run.given["param/linear.weight"], run.given["param/linear.bias"]);
 
-  // specs/lipsformer-fashion.lips:23  loss: cross_entropy(smoothing: 0.1)
+  // specs/lipsformer-fashion.lips:25  loss: cross_entropy(smoothing: 0.1)
   const lossMax = tf.max(linear, [1], true);
   const lossDifference = tf.sub(linear, lossMax);
   const lossExp = tf.exp(lossDifference);
@@ -1395,13 +1395,13 @@ function step(run: Run): void {
   run.next["metric/loss"] = loss;
   lossDifference2.dispose();
 
-  // specs/lipsformer-fashion.lips:23  loss: cross_entropy(smoothing: 0.1)
+  // specs/lipsformer-fashion.lips:25  loss: cross_entropy(smoothing: 0.1)
   const dLoss = tf.tidy(() =>
     tf.add(tf.mul(-0.0078125, lossChosen), tf.mul(tf.div(0.0078125, lossTotal), lossExp)),
   );
   tf.dispose([lossChosen, lossExp, lossTotal]);
 
-  // specs/lipsformer-fashion.lips:16  Linear(classes)
+  // specs/lipsformer-fashion.lips:18  Linear(classes)
   const dLinear = tf.tidy(() => tf.reshape(sumOver(dLoss, [0]), [10]));
   run.gradient["linear.bias"] = dLinear;
   const dLinear2 = multiply(dLoss, run.given["param/linear.weight"]);
@@ -1409,15 +1409,15 @@ function step(run: Run): void {
   run.gradient["linear.weight"] = dLinear3;
   tf.dispose([dLoss, meanPool]);
 
-  // specs/lipsformer-fashion.lips:15  MeanPool
+  // specs/lipsformer-fashion.lips:17  MeanPool
   const dMeanPool = tf.tidy(() => tf.reshape(tf.div(dLinear2, 49), [128, 1, 1, 96]));
   dLinear2.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const dLipsBlock5 = lipsBlockBackward(run, "lips_block.5", lipsBlock5, dMeanPool);
   dMeanPool.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const dLipsBlock4 = lipsBlockBackward2(
     run,
     "lips_block.4",
@@ -1427,7 +1427,7 @@ function step(run: Run): void {
   );
   tf.dispose([dLipsBlock5.dResidualSum4, dLipsBlock5.dDepthwiseConv3]);
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const dLipsBlock3 = lipsBlockBackward2(
     run,
     "lips_block.3",
@@ -1437,7 +1437,7 @@ function step(run: Run): void {
   );
   tf.dispose([dLipsBlock4.dResidualSum4, dLipsBlock4.dDepthwiseConv3]);
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const dLipsBlock2 = lipsBlockBackward2(
     run,
     "lips_block.2",
@@ -1447,7 +1447,7 @@ function step(run: Run): void {
   );
   tf.dispose([dLipsBlock3.dResidualSum4, dLipsBlock3.dDepthwiseConv3]);
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const dLipsBlock1 = lipsBlockBackward2(
     run,
     "lips_block.1",
@@ -1457,7 +1457,7 @@ function step(run: Run): void {
   );
   tf.dispose([dLipsBlock2.dResidualSum4, dLipsBlock2.dDepthwiseConv3]);
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const dLipsBlock0 = lipsBlockBackward2(
     run,
     "lips_block.0",
@@ -1467,7 +1467,7 @@ function step(run: Run): void {
   );
   tf.dispose([dLipsBlock1.dResidualSum4, dLipsBlock1.dDepthwiseConv3]);
 
-  // specs/lipsformer-fashion.lips:13  CenterNorm
+  // specs/lipsformer-fashion.lips:15  CenterNorm
   const dCenterNormSum = tf.add(dLipsBlock0.dResidualSum4, dLipsBlock0.dDepthwiseConv3);
   tf.dispose([dLipsBlock0.dResidualSum4, dLipsBlock0.dDepthwiseConv3]);
   const dCenterNorm = tf.tidy(() => tf.reshape(sumOver(dCenterNormSum, [0, 1, 2]), [96]));
@@ -1492,12 +1492,12 @@ function step(run: Run): void {
   run.gradient["patch_embed.conv.weight"] = dConv2;
   tf.dispose([dConvShaped, convShaped]);
 
-  // specs/lipsformer-fashion.lips:29  clip: 5.0
+  // specs/lipsformer-fashion.lips:31  clip: 5.0
   const clipRoot = tf.tidy(() => tf.sqrt(sumOfSquares(Object.values(run.gradient))));
   run.next["metric/grad_norm"] = clipRoot;
   const clip = tf.tidy(() => tf.minimum(tf.div(5, tf.add(clipRoot, 0.000001)), 1));
 
-  // specs/lipsformer-fashion.lips:24  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
+  // specs/lipsformer-fashion.lips:26  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
   const updateDifference = tf.tidy(() => tf.sub(1, tf.mul(run.given["scalar/lr"], 0.05)));
   const updateScaled = tf.mul(clip, 0.1);
   const updateScaled2 = tf.tidy(() => tf.mul(tf.square(clip), 0.02));
@@ -1513,7 +1513,7 @@ function step(run: Run): void {
   const updateScaled3 = tf.mul(updateRoot, 1e-8);
   updateRoot.dispose();
 
-  // specs/lipsformer-fashion.lips:24  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
+  // specs/lipsformer-fashion.lips:26  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
   const updateDifference2 = tf.tidy(() => tf.sub(1, tf.mul(run.given["scalar/lr"], 0.0005)));
   const metricNegative = tf.tidy(() =>
     tf.neg(tf.max(tf.where(tf.equal(linear, lossMax), run.constants.table4, -10), [1], false)),
@@ -1527,7 +1527,7 @@ function step(run: Run): void {
   run.next["metric/accuracy"] = metric;
   metricCast.dispose();
 
-  // specs/lipsformer-fashion.lips:24  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
+  // specs/lipsformer-fashion.lips:26  optimizer: adamw(lr: 2e-3, betas: [0.9, 0.98], weight_decay: 0.05)
   for (const at of [
     "patch_embed.conv.weight",
     "lips_block.0.depthwise_conv.weight",
@@ -1685,7 +1685,7 @@ function step(run: Run): void {
 
 // The network, as it is used.
 
-/** specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth) */
+/** specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth) */
 function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   const w = weightsOf(run, at);
   // std/lipsformer.lips:12  DepthwiseConv(7)
@@ -1749,10 +1749,10 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   const residual2 = tf.tidy(() => tf.add(residual, tf.mul(gelu3, w("weighted_2.residual.alpha"))));
   tf.dispose([residual, gelu3]);
 
-  // std/attention.lips:6  Linear(3 * d)
+  // std/attention.lips:8  Linear(3 * d)
   const linear2 = tf.reshape(residual2, [6272, 96]);
 
-  // std/attention.lips:6  Split(3)
+  // std/attention.lips:8  Split(3)
   const split = tf.tidy(() =>
     affine(
       linear2,
@@ -1776,7 +1776,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   );
   linear2.dispose();
 
-  // std/attention.lips:7  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
+  // std/attention.lips:9  Attend(q, k, v, heads: heads, score: score, values: values, over: over, position:…
   const attendTurned = tf.tidy(() => tf.transpose(tf.reshape(split, [128, 49, 3, 32]), [0, 2, 1, 3]));
   split.dispose();
   const attendTurned2 = tf.tidy(() => tf.transpose(tf.reshape(split2, [128, 49, 3, 32]), [0, 2, 1, 3]));
@@ -1824,7 +1824,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
   );
   tf.dispose([attendShaped2, attendSoftmax]);
 
-  // std/attention.lips:8  Linear(d)
+  // std/attention.lips:10  Linear(d)
   const linear2_2 = tf.tidy(() =>
     tf.reshape(
       affine(tf.reshape(attend, [6272, 96]), w("attention.linear_2.weight"), w("attention.linear_2.bias")),
@@ -1884,7 +1884,7 @@ function lipsBlock2(run: Run, at: string, x: tf.Tensor) {
 
 /** Inference, without dropout and drop path. */
 function infer(run: Run): void {
-  // specs/lipsformer-fashion.lips:13  Normalize([0.2860], [0.3530])
+  // specs/lipsformer-fashion.lips:15  Normalize([0.2860], [0.3530])
   const normalize = tf.tidy(() =>
     tf.mul(tf.sub(run.given["data/image"], run.constants.table2), run.constants.table3),
   );
@@ -1902,7 +1902,7 @@ function infer(run: Run): void {
   const conv = tf.reshape(convAffine, [128, 7, 7, 96]);
   convAffine.dispose();
 
-  // specs/lipsformer-fashion.lips:13  CenterNorm
+  // specs/lipsformer-fashion.lips:15  CenterNorm
   const centerNormRatio = tf.tidy(() => tf.div(tf.mul(run.given["param/center_norm.gamma"], 96), 95));
   const centerNormScaled = tf.tidy(() =>
     tf.mul(tf.sub(conv, tf.div(sumOver(conv, [3]), 96)), centerNormRatio),
@@ -1911,35 +1911,35 @@ function infer(run: Run): void {
   const centerNorm = tf.add(centerNormScaled, run.given["param/center_norm.beta"]);
   centerNormScaled.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock0 = lipsBlock2(run, "lips_block.0", centerNorm);
   centerNorm.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock1 = lipsBlock2(run, "lips_block.1", lipsBlock0);
   lipsBlock0.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock2_2 = lipsBlock2(run, "lips_block.2", lipsBlock1);
   lipsBlock1.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock3 = lipsBlock2(run, "lips_block.3", lipsBlock2_2);
   lipsBlock2_2.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock4 = lipsBlock2(run, "lips_block.4", lipsBlock3);
   lipsBlock3.dispose();
 
-  // specs/lipsformer-fashion.lips:14  LipsBlock(attention, alpha: 1 / depth)
+  // specs/lipsformer-fashion.lips:16  LipsBlock(attention, alpha: 1 / depth)
   const lipsBlock5 = lipsBlock2(run, "lips_block.5", lipsBlock4);
   lipsBlock4.dispose();
 
-  // specs/lipsformer-fashion.lips:15  MeanPool
+  // specs/lipsformer-fashion.lips:17  MeanPool
   const meanPool = tf.tidy(() => tf.div(tf.reshape(sumOver(lipsBlock5, [1, 2]), [128, 96]), 49));
   lipsBlock5.dispose();
 
-  // specs/lipsformer-fashion.lips:16  Linear(classes)
+  // specs/lipsformer-fashion.lips:18  Linear(classes)
   const linear = affine(meanPool, run.given["param/linear.weight"], run.given["param/linear.bias"]);
   run.next["logits"] = linear;
   meanPool.dispose();

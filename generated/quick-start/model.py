@@ -184,8 +184,10 @@ class Weighted(nn.Module):
 
 
 # std/attention.lips:4
-# block Attention(x: [..., d], heads: int, score: Score, values: Values = raw, over: Region = global,
-#                 position: Position = none, causal: bool = false) -> [..., d] {
+# block Attention(
+#   x: [..., d], heads: int, score: Score, values: Values = raw, over: Region = global,
+#   position: Position = none, causal: bool = false,
+# ) -> [..., d] {
 class Attention(nn.Module):
     """Multi-head self-attention: queries, keys and values from one projection, then a projection out.
 

@@ -9,7 +9,7 @@ import { printDiagnostics } from "./print.ts";
 export function runFormat(files: readonly string[], { check }: { readonly check: boolean }): number {
   const sources = new Map<string, SourceFile>();
   const problems: Diagnostic[] = [];
-  let different = 0;
+  const different: string[] = [];
   for (const name of files) {
     const read = readText(name, "spec");
     if (!read.ok) {
@@ -21,12 +21,13 @@ export function runFormat(files: readonly string[], { check }: { readonly check:
     const { text, diagnostics } = formatSource(source);
     problems.push(...diagnostics);
     if (text === null || text === source.text) continue;
-    different++;
+    different.push(name);
     const written = check ? null : writeWhole(name, text);
     if (written && !written.ok) problems.push(written.problem);
     else process.stdout.write(check ? `${name} is not in canonical form\n` : `${name}\n`);
   }
   printDiagnostics(problems, sources);
-  if (check && different > 0) process.stdout.write(`write it with: lipsc fmt ${files.join(" ")}\n`);
-  return problems.some(({ severity }) => severity === "error") || (check && different > 0) ? 1 : 0;
+  if (check && different.length > 0)
+    process.stdout.write(`write it with: lipsc fmt ${different.join(" ")}\n`);
+  return problems.some(({ severity }) => severity === "error") || (check && different.length > 0) ? 1 : 0;
 }

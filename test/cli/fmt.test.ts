@@ -27,6 +27,9 @@ it("changes nothing with --check", async () => {
   const { code, stdout } = await lipsc("fmt", "--check", path);
   expect(code).toBe(1);
   expect(stdout).toContain("is not in canonical form");
+  // Those that differ, and no others.
+  const both = await lipsc("fmt", "--check", file("right.lips", tidy), path);
+  expect(both.stdout).toContain(`write it with: lipsc fmt ${path}\n`);
   expect(readFileSync(path, "utf8")).toBe(ugly);
   expect((await lipsc("fmt", "--check", file("right.lips", tidy))).code).toBe(0);
 });

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Diagnostics } from "../../src/diagnostics/diagnostic.ts";
@@ -256,5 +258,17 @@ describe("printExpr", () => {
         span,
       }),
     ).toBe("(-a)^b");
+  });
+});
+
+describe("specs and the standard library", () => {
+  const files = ["specs", join("src", "std")].flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".lips"))
+      .map((name) => join(folder, name)),
+  );
+  test.each(files)("%s is in canonical form: lipsc fmt writes it", (name) => {
+    const text = readFileSync(name, "utf8");
+    expect(formatSource({ name, text }).text).toBe(text);
   });
 });
