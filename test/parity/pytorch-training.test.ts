@@ -172,6 +172,22 @@ describe.skipIf(skipped)("train.py", () => {
     expect(apart(weights("muon-sharded"), weights("muon"))).toBeLessThan(1e-3);
   }, 300_000);
 
+  test("what the spec reports is said not to be measured, and nothing where it reports accuracy alone", () => {
+    const reporting = join(folder.path, "reporting");
+    const report = "train.report=[accuracy, certified(l2, at: [1])]";
+    lipsc(["build", spec, "--target", "pytorch", "--out", reporting, ...set, "--set", report]);
+    const told = runPython([
+      join(reporting, "train.py"),
+      ...usual,
+      "--steps",
+      "1",
+      "--out",
+      run("reporting"),
+    ]);
+    expect(told).toMatch(/^report {3}certified: not measured here; .*lipsc eval --certify/m);
+    expect(train(["--steps", "1", "--out", run("silent")])).not.toMatch(/^report/m);
+  }, 300_000);
+
   test("lipsc tests PyTorch's weights to the same accuracy", () => {
     const file = join(run("one"), "model.safetensors");
     const told = JSON.parse(lipsc(["eval", spec, "--weights", file, "--format", "json", ...set])) as {

@@ -168,7 +168,8 @@ class Run:
             f"run      {self.folder}: {self.steps} steps of {recipe['batch']}, seed {recipe['seed']}"
             f"{f', resumed at step {self.step}' if resumed else ''}"
         )
-        report = ", ".join(option["name"] for option in recipe["report"])
+        # Accuracy is: every test of an epoch says it.
+        report = ", ".join(option["name"] for option in recipe["report"] if option["name"] != "accuracy")
         if report:
             processes.say(f"report   {report}: not measured here; of model.safetensors lipsc eval --certify and audit do")
 
