@@ -24,7 +24,7 @@ const rows = [
     name: "linear",
     title: "one linear map",
     spec: "certified-fashion-mlp",
-    set: ["widths=[]",],
+    set: ["widths=[]"],
   },
   { name: "mlp", title: "perceptron", spec: "certified-fashion-mlp", set: [] },
   { name: "attention", title: "transformer with attention", spec: "certified-fashion", set: [] },
