@@ -71,4 +71,36 @@ export const cases: Readonly<Record<string, Witness>> = {
     from: "sll",
     to: "residual",
   },
+  "what an α of 1 leaves of a skip path of 1e15: rounding, no breach": {
+    source: `model M {
+  weights { init: spectral }
+  input x: [3, 4, 3] in ball(l2, 2)
+  let v1 = x |> DepthwiseConv(kernel: 1, stride: 1, padding: 1)
+  let v2 = v1 |> Crop(left: 1, right: 0)
+  let v3 = v2 |> Residual(Linear(4) |> GELU(form: tanh) |> Linear(3, constraint: l1(1)), alpha: 1, form: convex)
+  output out = v3
+}`,
+    phase: "checkpoint",
+    weightsAre: "free",
+    weights: {
+      "depthwise_conv.weight": [1000000000000000, -1000000000000000, 1000000000000000],
+      "depthwise_conv.bias": [0, 0, 0],
+      "linear.weight": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      "linear.bias": [0, 0, 0, 0],
+      "linear_2.weight": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      "linear_2.bias": [0.00001, -0.005, 3e-8],
+    },
+    inputs: {
+      x: [
+        -0.2, 0.2, 0.3, 0.5, -0.7, -0.3, 0.04, 0.5, -0.02, 0.02, 0.2, 0.3, 0.03, 0.1, 0.4, 0.3, 0.8, -0.08,
+        0.03, 0.8, 0.04, -0.06, 0.2, 0.6, 0.09, -0.04, -0.07, -0.1, 0.004, -0.2, 0.06, -0.3, 0.5, 0.1, -0.2,
+        0.02,
+      ],
+    },
+    x: [],
+    y: [],
+    claimed: { kind: "range", side: "apart" },
+    from: "residual",
+    to: "residual",
+  },
 };
