@@ -43,7 +43,7 @@ const rows = [
     spec: "certified-recall",
     model: "CertifiedRecall",
     set: [],
-    // A small net: a longer search than the default takes a minute, and finds steeper points.
+    // A small net: a longer search than the default takes minutes, and finds steeper points.
     search: ["--restarts", "96", "--steps", "2000"],
   },
   {

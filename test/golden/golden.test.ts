@@ -13,7 +13,7 @@ let results = new Map<string, string>();
 
 beforeAll(async () => {
   results = await runAll(cases);
-}, 240_000);
+}, 600_000);
 
 describe("the command line", () => {
   it.each(cases.map((c) => [c.name, c] as const))("%s", async (name, { expected }) => {
