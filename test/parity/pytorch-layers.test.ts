@@ -48,7 +48,12 @@ const skipped = !all || python === null;
 describe.skipIf(skipped)("in PyTorch", () => {
   const folder = scratch();
   const at = (model: Model): string => join(folder.path, model.name);
-  const cases = models.map((model) => ({
+  // Whole, and with the shortest sums that there are.
+  const both = models.flatMap((model) => [
+    model,
+    { ...model, name: `${model.name}InParts`, inference: { longestSum: 2 } },
+  ]);
+  const cases = both.map((model) => ({
     name: model.name,
     model,
     weights: weightsOf(model),

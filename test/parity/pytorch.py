@@ -3,7 +3,7 @@
 A case is a folder with model.py, recipe.json, weights.safetensors and feeds-0.safetensors (feeds-1 ... for training).
 Written: outcome.safetensors with `output/<name>`, and in mode `train` also `loss`, `grad/<path>`, `losses`,
 `param/<path>`. The modes `inductor` (torch.compile's own) and `aot_eager` compile the model in one graph, forward and
-backward, and print the largest difference from the same model uncompiled.
+backward, and print the largest difference from the same model uncompiled. `sums` prints how many terms each product of the model adds up, trained and tested.
 """
 
 import importlib.util
@@ -41,6 +41,32 @@ def feeds_of(case: str, step: int, contract: dict):
     return inputs, feeds.get("labels", torch.zeros(0)).long()
 
 
+class Sums(torch.utils._python_dispatch.TorchDispatchMode):
+    """How many terms the kernels of products that are called add up."""
+
+    def __init__(self):
+        super().__init__()
+        self.terms = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        if name in ("mm", "bmm"):
+            self.terms.append(args[0].shape[-1])
+        elif name == "addmm":
+            self.terms.append(args[1].shape[-1])
+        elif name == "convolution":
+            self.terms.append(args[1][0].numel())
+        elif any(word in name for word in ("mm", "mv", "dot", "linear", "conv", "attention")):
+            raise NotImplementedError(f"{name}: how many terms are its sums?")
+        return func(*args, **(kwargs or {}))
+
+
+def sums_of(model: torch.nn.Module, inputs) -> list[int]:
+    with torch.no_grad(), Sums() as sums:
+        model(*inputs)
+    return sorted(sums.terms)
+
+
 def run(case: str) -> None:
     with open(os.path.join(case, "recipe.json")) as file:
         contract = json.load(file)
@@ -59,6 +85,9 @@ def run(case: str) -> None:
             if not training:
                 apart = (found - expected).abs().max().item()
                 print(f"{contract['model']} compiled by {MODE}, one graph: {apart:.1e} apart", flush=True)
+        return
+    if MODE == "sums":
+        print(json.dumps({"train": sums_of(model.train(), inputs), "eval": sums_of(model.eval(), inputs)}), flush=True)
         return
     model.eval()
     outputs = model(*inputs)

@@ -24,9 +24,12 @@ export function scratch(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** The sources of a model's files, read again by name. */
-export function sourcesOf(model: Model): ReadonlyMap<string, SourceFile> {
-  const host = testHost();
+/** The sources of a model's files, read again by name; `extra` holds files that exist in the test only. */
+export function sourcesOf(
+  model: Model,
+  extra: Readonly<Record<string, string>> = {},
+): ReadonlyMap<string, SourceFile> {
+  const host = testHost(extra);
   const names = new Set([model.span.file, ...model.instances.map((i) => i.span.file)]);
   for (const node of model.nodes) for (const span of [node.span, ...node.calls]) names.add(span.file);
   return new Map(

@@ -66,6 +66,68 @@ describe("model.py", () => {
     expect(text.match(/self\.f\(/g)).toHaveLength(2);
   });
 
+  it("multiplies in parts in eval mode where the spec has a longest sum, and brings nothing along where it hasn't", () => {
+    const body = "  let f = Linear(9, bias: false)\n  output y = x |> f |> Linear(4, constraint: aol)";
+    const text = written(`  inference { longest_sum: 4 }\n${body}`);
+    const functionOf = (name: string): string =>
+      new RegExp(`^(def|class) ${name}\\b[\\s\\S]*?(?=\\n\\n\\n)`, "m").exec(text)?.[0] ?? "";
+    expect(["cuts", "pairwise_sum", "product", "affine", "Linear"].map(functionOf).join("\n\n\n"))
+      .toMatchInlineSnapshot(`
+      "def cuts(count: int, terms: int = 1) -> list[tuple[int, int]]:
+          """Ranges of 0 to count, as few and as equal as can be, that add up at most longest_sum products where each number
+          stands for so many terms."""
+          longest_sum = 4  # of the spec's \`inference\`
+          pieces = -(-count // max(1, longest_sum // terms))
+          return [(i * count // pieces, (i + 1) * count // pieces) for i in range(pieces)]
+
+
+      def pairwise_sum(pieces: list[Tensor]) -> Tensor:
+          """In pairs, the pairs in pairs: each piece passes through log2 of them many additions."""
+          while len(pieces) > 1:
+              pairs = [a + b for a, b in zip(pieces[::2], pieces[1::2])]
+              pieces = pairs + pieces[2 * len(pairs) :]
+          return pieces[0]
+
+
+      def product(a: Tensor, b: Tensor, training: bool) -> Tensor:
+          """a @ b; in eval mode in parts of at most longest_sum terms, whose float32 rounding has the proven bound."""
+          if training:
+              return a @ b
+          return pairwise_sum([a[..., i:j] @ b[..., i:j, :] for i, j in cuts(a.shape[-1])])
+
+
+      def affine(x: Tensor, weight: Tensor, bias: Tensor | None, training: bool) -> Tensor:
+          """F.linear; in eval mode in parts."""
+          if training:
+              return F.linear(x, weight, bias)
+          y = product(x, weight.T, training)
+          return y if bias is None else y + bias
+
+
+      class Linear(nn.Linear):
+          """nn.Linear; in eval mode its sums are in parts."""
+
+          def forward(self, x: Tensor) -> Tensor:
+              return affine(x, self.weight, self.bias, self.training)"
+    `);
+    expect(text).toContain("self.f = Linear(6, 9, bias=False)");
+    expect(text).toContain("affine(x, self.constraint(self.weight), self.bias, self.training)");
+    expect(text).toContain("add up at most 4 terms at once in eval mode (`longest_sum`)");
+    expect(written(body)).not.toMatch(/longest_sum|cuts|pairwise_sum|affine|product/);
+  });
+
+  it("writes attention and convolutions in parts", () => {
+    const model = modelOf("specs/certified-fashion.lips", "CertifiedFashion");
+    const text = valueOf(modelSource(model, sourcesOf(model)));
+    expect(text).toContain(
+      "y = convolution(x, weight, self.stride, self.padding, self.dilation, self.groups)",
+    );
+    expect(text).toContain(
+      "scores = product(self.tau * unit(q, self.eps), unit(k, self.eps).transpose(-2, -1), self.training)",
+    );
+    expect(text).toContain("join_heads(product(scores.softmax(dim=-1), v, self.training))");
+  });
+
   it("refuses what would not be the same model", () => {
     expect(written(`  let eval = Linear(6)\n  output y = x |> eval`)).toContain(
       "torch.nn.Module has a `eval` of its own",

@@ -163,6 +163,7 @@ class Drafter {
       inputs: node.inputs.map((v) => gap("value", v)),
       shapes: node.inputs.map(shapeOf),
       outputs: node.outputs.map(shapeOf),
+      longestSum: model.inference?.longestSum ?? null,
       self: gap("module", path),
       batch,
       somewhere: (holds) =>

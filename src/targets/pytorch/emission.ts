@@ -16,6 +16,8 @@ export interface EmitContext {
   readonly inputs: readonly string[];
   readonly shapes: readonly Shape[];
   readonly outputs: readonly Shape[];
+  /** Most terms of a sum in eval mode (layers/parts.ts); null: sums are whole. */
+  readonly longestSum: number | null;
   /** Expression of the module that `module` constructs. */
   readonly self: string;
   /** Expression of the batch size. */

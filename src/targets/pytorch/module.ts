@@ -120,15 +120,14 @@ function docOf(model: Model, sources: ReadonlyMap<string, SourceFile>): string[]
   const image = model.inputs.find(({ value: id }) => value(id).length === 3);
   const source = sources.get(model.span.file);
   const docs = source ? docsAbove(source, positionAt(source, model.span.start).line) : [];
-  // PyTorch's modules multiply whole matrices; in parts, each of them would be another module. trust: T4
-  const whole = model.inference && [
+  const inParts = model.inference && [
     "",
-    `Sums are whole: \`longest_sum: ${model.inference.longestSum}\` of the spec is kept by ONNX and TensorFlow.js alone, and the float32`,
-    "rounding that `lipsc eval --certify` counts is not bounded for this module.",
+    `Matrix products and convolutions add up at most ${model.inference.longestSum} terms at once in eval mode (\`longest_sum\`), in the parts`,
+    "whose float32 rounding `lipsc eval --certify` counts. In training they are whole.",
   ];
   return [
     ...(docs.length > 0 ? docs : [`${model.name}.`]),
-    ...(whole ?? []),
+    ...(inParts ?? []),
     "",
     "Takes",
     ...inputs,

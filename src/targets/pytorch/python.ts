@@ -13,10 +13,10 @@ const taken = new Set(["self", "torch", "nn", "F", "Tensor", "math", "super", "r
 /** Functions that emissions bring along (test/targets/pytorch.test.ts finds one that is missing). */
 export const functions: ReadonlySet<string> = new Set(
   (
-    "aol as_matrix avg_pool1d avg_pool2d bjorck convolution_bound depth_to_space " +
+    "affine aol as_matrix avg_pool1d avg_pool2d bjorck convolution convolution_bound cuts depth_to_space " +
     "depth_to_space_by_columns drop_path extend fans fixpoint frobenius from_grid from_windows " +
     "frequency_grid full_precision gram group_sort hermitian_norms into_grid into_windows inverse_root join_heads kaiming_normal_ l1 " +
-    "max_min max_pool1d max_pool2d operator orthogonal_ polar project project_tokens relative_positions " +
+    "max_min max_pool1d max_pool2d operator orthogonal_ pairwise_sum polar product project project_tokens relative_positions " +
     "rms roll_channels rotate scale_to_one_ scan seen_in_shifted_windows selu shift shift_channels " +
     "space_to_depth space_to_depth_by_columns spectral spectral_ spectral_bound split_heads symbol_bound trunc_normal_ " +
     "unit unit_or_less unit_or_shorter unit_rms unit_rows within xavier_normal_"

@@ -7,6 +7,7 @@ import type { Emission, EmitContext, Helper } from "../emission.ts";
 import { coefficientOf } from "../emission.ts";
 import { conv2d, constrainedConv2d } from "./linear.ts";
 import { guarded, shortest, unit } from "./norms.ts";
+import { times } from "./parts.ts";
 
 const splitHeads: Helper = {
   name: "split_heads",
@@ -103,6 +104,11 @@ interface Draft {
 function need(draft: Draft, helper: Helper): string {
   draft.needs.add(helper);
   return helper.name;
+}
+
+/** A matrix product in the forward pass. */
+function matmul(draft: Draft, a: string, b: string): string {
+  return times({ ...draft.context, use: (helper) => need(draft, helper) }, a, b);
 }
 
 /** A constructor argument that is kept; gives its expression. */
@@ -204,10 +210,10 @@ function region(draft: Draft): Region {
 function scores(draft: Draft): string[] {
   const { context, config } = draft;
   const { score } = config;
-  const product = "scores = q @ k.transpose(-2, -1)";
+  const keys = "k.transpose(-2, -1)";
   if (score.kind === "dot") {
     const scale = coefficient(draft, "scale", score.scale);
-    return [product.replace("q @", `(${scale} * q) @`)];
+    return [`scores = ${matmul(draft, `${scale} * q`, keys)}`];
   }
   if (score.kind === "cosine") {
     const tau = coefficient(draft, "tau", score.tau);
@@ -216,12 +222,12 @@ function scores(draft: Draft): string[] {
       ? kept(draft, "floor", "float", context.float(squareUp(score.eps), "floor"))
       : kept(draft, "eps", "float", context.float(score.eps, "eps"));
     const f = need(draft, score.guard === "root" ? unit : squared ? guarded : shortest);
-    return [`scores = (${tau} * ${f}(q, ${eps})) @ ${f}(k, ${eps}).transpose(-2, -1)`];
+    return [`scores = ${matmul(draft, `${tau} * ${f}(q, ${eps})`, `${f}(k, ${eps}).transpose(-2, -1)`)}`];
   }
   const beta = coefficient(draft, "scale", score.scale);
   return [
     `# -scale·‖q - k‖² up to a term that is the same for all keys`,
-    `scores = 2.0 * ${beta} * (q @ k.transpose(-2, -1)) - ${beta} * k.square().sum(dim=-1).unsqueeze(-2)`,
+    `scores = 2.0 * ${beta} * (${matmul(draft, "q", keys)}) - ${beta} * k.square().sum(dim=-1).unsqueeze(-2)`,
   ];
 }
 
@@ -288,7 +294,7 @@ function classOf(context: EmitContext): { helper: Helper; args: string } {
   if (r.into) forward.push(all(r.into));
   if (config.local) {
     const constraint = context.constraint("local.weight");
-    const conv = need(draft, constraint ? constrainedConv2d : conv2d);
+    const conv = need(draft, (constraint ? constrainedConv2d : conv2d)(context));
     const { kernel, bias } = config.local;
     draft.parameters.push(["channels", "int", context.channels(v[v.length - 1], "channels")]);
     draft.init.push(
@@ -322,7 +328,9 @@ function classOf(context: EmitContext): { helper: Helper; args: string } {
     const eps = kept(draft, "values_eps", "float", context.float(values.eps, "values_eps"));
     forward.push(`v = ${nu} * ${need(draft, unit)}(v, ${eps})`);
   }
-  forward.push(`y = ${need(draft, joinHeads)}(scores.softmax(dim=-1) @ v)${config.local ? " + local" : ""}`);
+  forward.push(
+    `y = ${need(draft, joinHeads)}(${matmul(draft, "scores.softmax(dim=-1)", "v")})${config.local ? " + local" : ""}`,
+  );
   if (r.back) forward.push(`y = ${r.back("y")}`);
   if (shifted) forward.push("y = torch.roll(y, (self.shift, self.shift), (1, 2))");
   forward.push("return y");

@@ -1,9 +1,14 @@
 /** Linear, Conv, DepthwiseConv, Embedding: layers with a main weight. */
 import { keywords, type Emit, type EmitContext, type Helper } from "../emission.ts";
+import { convForward, linearClass, linearMap, withProducts } from "./parts.ts";
 
-const constrainedLinear: Helper = {
-  name: "ConstrainedLinear",
-  source: `
+type Sums = Pick<EmitContext, "longestSum">;
+
+const constrainedLinear = (sums: Sums): Helper =>
+  withProducts(
+    sums,
+    "ConstrainedLinear",
+    (summing) => `
 class ConstrainedLinear(nn.Linear):
     """nn.Linear whose matrix is constraint(weight); \`weight\` is the free tensor that the optimiser moves."""
 
@@ -12,8 +17,8 @@ class ConstrainedLinear(nn.Linear):
         self.constraint = constraint
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.constraint(self.weight), self.bias)`.trim(),
-};
+        return ${linearMap(summing, "x", "self.constraint(self.weight)", "self.bias")}`,
+  );
 
 const constrainedEmbedding: Helper = {
   name: "ConstrainedEmbedding",
@@ -30,33 +35,37 @@ class ConstrainedEmbedding(nn.Embedding):
 };
 
 /** Channels last, as all values here are; the permuted view of such a map is PyTorch's channels_last format, so nothing is copied. */
-export const conv2d: Helper = {
-  name: "Conv2d",
-  source: `
+export const conv2d = (sums: Sums): Helper =>
+  withProducts(
+    sums,
+    "Conv2d",
+    (summing) => `
 class Conv2d(nn.Conv2d):
     """nn.Conv2d on maps with channels last: [batch, h, w, c] -> [batch, h', w', c']. The permuted view is what
     PyTorch calls the channels_last memory format: nothing is copied."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)`.trim(),
-};
+        return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)${convForward(summing, 2)}`,
+  );
 
-const conv1d: Helper = {
-  name: "Conv1d",
-  source: `
+const conv1d = (sums: Sums): Helper =>
+  withProducts(
+    sums,
+    "Conv1d",
+    (summing) => `
 class Conv1d(nn.Conv1d):
     """nn.Conv1d on sequences with channels last: [batch, n, c] -> [batch, n', c']."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)`.trim(),
-};
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)${convForward(summing, 1)}`,
+  );
 
-export const constrainedConv2d: Helper = {
-  name: "ConstrainedConv2d",
-  needs: [conv2d],
+const constrainedConv = (conv: Helper): Helper => ({
+  name: `Constrained${conv.name}`,
+  needs: [conv],
   source: `
-class ConstrainedConv2d(Conv2d):
-    """Conv2d whose kernel is constraint(weight)."""
+class Constrained${conv.name}(${conv.name}):
+    """${conv.name} whose kernel is constraint(weight)."""
 
     def __init__(self, *args, constraint, **kwargs):
         super().__init__(*args, **kwargs)
@@ -64,13 +73,9 @@ class ConstrainedConv2d(Conv2d):
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias) -> Tensor:
         return super()._conv_forward(x, self.constraint(weight), bias)`.trim(),
-};
+});
 
-const constrainedConv1d: Helper = {
-  name: "ConstrainedConv1d",
-  needs: [conv1d],
-  source: constrainedConv2d.source.replaceAll("Conv2d", "Conv1d"),
-};
+export const constrainedConv2d = (sums: Sums): Helper => constrainedConv(conv2d(sums));
 
 const bias = ({ config }: EmitContext): string | null => (config.bias === true ? null : "False");
 
@@ -78,7 +83,8 @@ function convolution(context: EmitContext, groups: boolean): string {
   const { config, shapes, outputs } = context;
   const constraint = context.constraint("weight");
   const flat = shapes[0].length === 2;
-  const helper = constraint ? (flat ? constrainedConv1d : constrainedConv2d) : flat ? conv1d : conv2d;
+  const plain = flat ? conv1d(context) : conv2d(context);
+  const helper = constraint ? constrainedConv(plain) : plain;
   const from = shapes[0][shapes[0].length - 1];
   const to = outputs[0][outputs[0].length - 1];
   const other = (name: string, usual: number): string | null =>
@@ -99,7 +105,7 @@ export const weighted: Readonly<Record<string, Emit>> = {
   Linear: (context) => {
     const { shapes, config, self, inputs } = context;
     const constraint = context.constraint("weight");
-    const name = constraint ? context.use(constrainedLinear) : "nn.Linear";
+    const name = constraint ? context.use(constrainedLinear(context)) : linearClass(context);
     const from = context.channels(shapes[0][shapes[0].length - 1], "channels");
     const to = context.channels(config.width as number, "width");
     const rest = keywords([

@@ -1,9 +1,14 @@
 /** Layers around a step or an activation that they are given: recurrences, and residuals of norm 1 by construction. */
-import { keywords, type Emit, type Helper } from "../emission.ts";
+import { keywords, type Emit, type EmitContext, type Helper } from "../emission.ts";
+import { linearMap, times, withProducts } from "./parts.ts";
 
-const sll: Helper = {
-  name: "SLL",
-  source: `
+type Sums = Pick<EmitContext, "longestSum">;
+
+const sll = (sums: Sums): Helper =>
+  withProducts(
+    sums,
+    "SLL",
+    (summing) => `
 class SLL(nn.Module):
     """x - 2·W T⁻¹ act(Wᵀx + bias): 1-Lipschitz for act with slopes in [0, 1] (arXiv 2303.03169)."""
 
@@ -16,13 +21,15 @@ class SLL(nn.Module):
     def forward(self, x: Tensor, act) -> Tensor:
         q = self.q.clamp(-20.0, 20.0).exp()
         sums = ((self.weight.T @ self.weight).abs() * q).sum(dim=1) / q
-        inner = act(x @ self.weight + self.bias) / torch.where(sums > 0.0, sums, torch.ones_like(sums))
-        return x - 2.0 * (inner @ self.weight.T)`.trim(),
-};
+        inner = act(${times(summing, "x", "self.weight")} + self.bias) / torch.where(sums > 0.0, sums, torch.ones_like(sums))
+        return x - 2.0 * (${times(summing, "inner", "self.weight.T")})`,
+  );
 
-const cpl: Helper = {
-  name: "CPL",
-  source: `
+const cpl = (sums: Sums): Helper =>
+  withProducts(
+    sums,
+    "CPL",
+    (summing) => `
 class CPL(nn.Module):
     """x - 2/s·Wᵀ act(Wx + bias), s ≥ ‖W‖²: 1-Lipschitz for act with slopes in [0, 1] (arXiv 2110.12690)."""
 
@@ -33,13 +40,15 @@ class CPL(nn.Module):
 
     def forward(self, x: Tensor, act) -> Tensor:
         s = (self.weight @ self.weight.T).abs().sum(dim=1).amax()
-        inner = act(F.linear(x, self.weight, self.bias))
-        return x - 2.0 * ((inner / torch.where(s > 0.0, s, torch.ones_like(s))) @ self.weight)`.trim(),
-};
+        inner = act(${linearMap(summing, "x", "self.weight", "self.bias")})
+        return x - 2.0 * (${times(summing, "inner / torch.where(s > 0.0, s, torch.ones_like(s))", "self.weight")})`,
+  );
 
-const sandwich: Helper = {
-  name: "Sandwich",
-  source: `
+const sandwich = (sums: Sums): Helper =>
+  withProducts(
+    sums,
+    "Sandwich",
+    (summing) => `
 class Sandwich(nn.Module):
     """2·AᵀΨ act(Ψ⁻¹Bx + bias), [A B] = constraint(weight) of norm 1 or less: 1-Lipschitz for act with slopes in [0, 1]
     (arXiv 2301.11526, whose Ψ is √2 times this one)."""
@@ -54,13 +63,15 @@ class Sandwich(nn.Module):
     def forward(self, x: Tensor, act) -> Tensor:
         a, b = self.constraint(self.weight).tensor_split([self.psi.shape[0]], dim=1)
         psi = self.psi.clamp(-20.0, 20.0).exp()
-        inner = act(F.linear(x, b) / psi + self.bias)
-        return (inner * (2.0 * psi)) @ a`.trim(),
-};
+        inner = act(${linearMap(summing, "x", "b")} / psi + self.bias)
+        return ${times(summing, "inner * (2.0 * psi)", "a")}`,
+  );
 
-const stateSpace = (constrained: boolean): Helper => ({
-  name: constrained ? "ConstrainedStateSpace" : "StateSpace",
-  source: `
+const stateSpace = (sums: Sums, constrained: boolean): Helper =>
+  withProducts(
+    sums,
+    constrained ? "ConstrainedStateSpace" : "StateSpace",
+    (summing) => `
 class ${constrained ? "ConstrainedStateSpace" : "StateSpace"}(nn.Module):
     """z_t = Λ z_(t-1) + input·x_t, y_t = output·z_t along the sequence; Λ is diagonal and complex with |λ| ≤ radius."""
 
@@ -75,15 +86,15 @@ class ${constrained ? "ConstrainedStateSpace" : "StateSpace"}(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = self.radius * torch.sigmoid(self.decay)
         re, im = size * torch.cos(self.angle), size * torch.sin(self.angle)
-        driven = F.linear(x, ${constrained ? "self.constraint(self.input)" : "self.input"})
+        driven = ${linearMap(summing, "x", constrained ? "self.constraint(self.input)" : "self.input")}
         z = driven[:, 0]
         states = [z]
         for t in range(1, x.shape[1]):
             a, b = z.chunk(2, dim=-1)
             z = torch.cat([a * re - b * im, a * im + b * re], dim=-1) + driven[:, t]
             states.append(z)
-        return F.linear(torch.stack(states, dim=1), ${constrained ? "self.constraint(self.output)" : "self.output"})`.trim(),
-});
+        return ${linearMap(summing, "torch.stack(states, dim=1)", constrained ? "self.constraint(self.output)" : "self.output")}`,
+  );
 
 const scan: Helper = {
   name: "scan",
@@ -125,25 +136,28 @@ def fixpoint(step, x: Tensor, iterations: int, damping: float) -> Tensor:
 };
 
 export const recurrent: Readonly<Record<string, Emit>> = {
-  SLL: ({ shape, inputs, self, use, channels, step }) => {
+  SLL: (context) => {
+    const { shape, inputs, self, use, channels, step } = context;
     const [from, width] = shape("weight");
     return {
-      module: `${use(sll)}(${channels(from, "channels")}, ${channels(width, "width")})`,
+      module: `${use(sll(context))}(${channels(from, "channels")}, ${channels(width, "width")})`,
       call: `${self}(${inputs[0]}, ${step(["x"])})`,
     };
   },
-  CPL: ({ shape, inputs, self, use, channels, step }) => {
+  CPL: (context) => {
+    const { shape, inputs, self, use, channels, step } = context;
     const [width, from] = shape("weight");
     return {
-      module: `${use(cpl)}(${channels(from, "channels")}, ${channels(width, "width")})`,
+      module: `${use(cpl(context))}(${channels(from, "channels")}, ${channels(width, "width")})`,
       call: `${self}(${inputs[0]}, ${step(["x"])})`,
     };
   },
-  Sandwich: ({ shape, inputs, self, use, channels, step, constraint }) => {
+  Sandwich: (context) => {
+    const { shape, inputs, self, use, channels, step, constraint } = context;
     const [width, columns] = shape("weight");
     const sizes = `${channels(columns - width, "channels")}, ${channels(width, "width")}`;
     return {
-      module: `${use(sandwich)}(${sizes}${keywords([["constraint", constraint("weight")]])})`,
+      module: `${use(sandwich(context))}(${sizes}${keywords([["constraint", constraint("weight")]])})`,
       call: `${self}(${inputs[0]}, ${step(["x"])})`,
     };
   },
@@ -152,7 +166,7 @@ export const recurrent: Readonly<Record<string, Emit>> = {
     const constraint = context.constraint("input");
     const sizes = `${channels(shapes[0][1], "channels")}, ${int(config.states as number, "states")}`;
     const more = constraint === null ? "" : `, constraint=${constraint}`;
-    const name = use(stateSpace(constraint !== null));
+    const name = use(stateSpace(context, constraint !== null));
     return {
       module: `${name}(${sizes}, radius=${float(config.radius as number, "radius")}${more})`,
       call: `${self}(${inputs[0]})`,
