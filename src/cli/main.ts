@@ -109,7 +109,7 @@ program
 program
   .command("fmt")
   .description("puts specs into canonical form, in place, and names those that it changed")
-  .argument("<file...>", "specs (.lips)")
+  .argument("<path...>", "specs (.lips), or folders of them")
   .option("--check", "changes nothing; exit code 1 where a file isn't in canonical form")
   .action(async (files: string[], flags: { check?: boolean }) => {
     const { runFormat } = await import("./fmt.ts");

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -42,4 +42,17 @@ it("leaves a file with mistakes alone, says where they are, and formats the othe
   expect(stderr).toContain("bad.lips:2");
   expect(stderr).toContain("There is no spec");
   expect(readFileSync(bad, "utf8")).toBe(broken);
+});
+
+it("takes a folder for all specs in it and below, and leaves packages alone", async () => {
+  const top = mkdtempSync(join(tmpdir(), "lipsc-fmt-folder-"));
+  mkdirSync(join(top, "deep"));
+  mkdirSync(join(top, "node_modules", "other"), { recursive: true });
+  const [a, b] = [join(top, "a.lips"), join(top, "deep", "b.lips")];
+  const [foreign, note] = [join(top, "node_modules", "other", "c.lips"), join(top, "note.txt")];
+  symlinkSync(top, join(top, "deep", "up"));
+  for (const path of [a, b, foreign, note]) writeFileSync(path, ugly);
+  const { code, stdout } = await lipsc("fmt", top);
+  expect([code, stdout]).toEqual([0, `${a}\n${b}\n`]);
+  expect([a, b, foreign, note].map((path) => readFileSync(path, "utf8"))).toEqual([tidy, tidy, ugly, ugly]);
 });
