@@ -228,11 +228,18 @@ function roundingOfValue(
   to: ValueId,
 ): number {
   return model.inputs
-    .filter(({ value, domain }) => value !== to && domain.kind !== "tokens")
+    .filter(({ value, domain }) => value !== to && domain.kind !== "tokens" && leadsTo(model, value, to))
     .reduce((sum, { value }) => {
       const part = new Part(model, value, tensors, at);
       return sum + 2 * provenRounding(part, value, to, [...(at.get(value) as Float64Array)]);
     }, 0);
+}
+
+function leadsTo(model: Model, from: ValueId, to: ValueId): boolean {
+  const reached = new Set([from]);
+  for (const { inputs, outputs } of model.nodes)
+    if (inputs.some((id) => reached.has(id))) outputs.forEach((id) => reached.add(id));
+  return reached.has(to);
 }
 
 /** A case for cases.ts, ready to paste. */
