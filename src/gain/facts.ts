@@ -64,6 +64,16 @@ export interface KernelFacts {
   taps(together: number): readonly number[];
   /** ≥ the l2 norm of the circular convolution with stride 1 on a torus with these positions along each axis. */
   circular(torus: readonly number[], dilation: number, together: number): number;
+  /** ≥ the l2 norm of the convolution on a map of these positions, as it slides over it; ∞ where the map is too large. */
+  onMap(positions: readonly number[], sliding: Sliding, together: number): number;
+}
+
+/** How a kernel slides over a map, the same along each axis. */
+export interface Sliding {
+  readonly stride: number;
+  /** Zeros on each side. */
+  readonly padding: number;
+  readonly dilation: number;
 }
 
 /** Proven norms of a matrix that acts on tokens. */

@@ -108,6 +108,7 @@ function scaledFacts(facts: WeightFacts, t: number): WeightFacts {
                   kernel: {
                     taps: (together) => kernel.taps(together).map((x) => mulUp(x, t)),
                     circular: (...args) => mulUp(kernel.circular(...args), t),
+                    onMap: (...args) => mulUp(kernel.onMap(...args), t),
                   },
                 }
               : {}),

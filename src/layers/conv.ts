@@ -112,11 +112,13 @@ export function kernelShape(out: number, depth: number, kernel: number, rank: nu
 }
 
 /**
- * ≥ the l2 norm from the taps themselves, known at a checkpoint: by classes of taps that read positions of one residue
- * modulo the stride, and by the frequencies of the circular convolution on a torus large enough (proofs in
- * docs/gains.md, "Conv").
+ * ≥ the l2 norm from the taps themselves, known at a checkpoint: the convolution written out as a matrix where its map is
+ * small; else by classes of taps that read positions of one residue modulo the stride, and by the frequencies of the
+ * circular convolution on a torus large enough (proofs in docs/gains.md, "Conv").
  */
 export function byTaps(kernel: KernelFacts, shape: Shape, w: Windows, together: number): number {
+  const written = kernel.onMap(shape.slice(0, -1), w, together);
+  if (written < Infinity) return written;
   return minBound(
     byClasses(kernel.taps(together), shape.length - 1, w),
     kernel.circular(torusOf(shape, w), w.dilation, together),
@@ -181,9 +183,11 @@ export const conv = defineLayer<ConvConfig>({
     const taps = sqrtUp(overPositions(shapes[0], (size) => mostTaps(size, config)));
     const kernel = weight.stored?.kernel;
     const l2 = minBound(mulUp(reads, sigma), weight.operator ?? Infinity);
+    // Windows that don't overlap and lie inside of the map are the kernel's matrix and nothing else.
+    const slides = reads > 1 || config.padding > 0;
     return {
       stated: {
-        l2: reads > 1 && kernel ? minBound(l2, byTaps(kernel, shapes[0], config, 1)) : l2,
+        l2: slides && kernel ? minBound(l2, byTaps(kernel, shapes[0], config, 1)) : l2,
         token: taps > 1 && kernel ? minBound(mulUp(taps, sigma), sumUp(kernel.taps(1))) : mulUp(taps, sigma),
         "l2->token": sigma,
         linf: weight.rowSum,

@@ -11,6 +11,7 @@ import { zero, type Deviation } from "../rounding/deviation.ts";
 import { frobeniusNorm, oneNorm, twoNorm } from "../rounding/sums.ts";
 import { effective, type Effective } from "./effective.ts";
 import { convolutionNorm, depthwiseNorm, onMap, tapsOf } from "./symbol.ts";
+import { writtenDepthwiseNorm, writtenNorm } from "./written-conv.ts";
 
 /** Entries are listed one by one up to this count. */
 const listed = 65536;
@@ -191,6 +192,18 @@ class StoredWeight implements WeightFacts {
             added,
           ),
         ),
+      onMap: (positions, sliding, together) => {
+        const { stride, padding, dilation } = sliding;
+        const where = { taps, map: onMap(positions), sliding };
+        return this.once(`on ${[...positions, stride, padding, dilation, together].join()}`, () =>
+          addUp(
+            depthwise
+              ? writtenDepthwiseNorm(entries, together, where)
+              : writtenNorm(entries, out, inner, where),
+            added,
+          ),
+        );
+      },
     };
   }
 }

@@ -67,7 +67,7 @@ function build(layer: string, shape: Shape, config: Config, data: Entries, seed:
   const oracle = (weight: Weight): WeightFacts => {
     const facts = sketch.oracle(weight);
     const taps = tapsOf(layer, weight, facts.values ?? []);
-    const kernel = taps && { taps: () => taps, circular: () => Infinity };
+    const kernel = taps && { taps: () => taps, circular: () => Infinity, onMap: () => Infinity };
     return kernel ? { ...facts, stored: { rowDistance: Infinity, columnSpread: Infinity, kernel } } : facts;
   };
   return { sketch, to, checked: new Checked(sketch.model(), "checkpoint", { oracle }) };
