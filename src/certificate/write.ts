@@ -4,7 +4,8 @@
  * that they give: it never claims more than it shows.
  */
 import type { Analysis } from "../gain/analyze.ts";
-import type { MatrixOracle, WeightFacts } from "../gain/facts.ts";
+import type { MatrixOracle, Sliding, WeightFacts } from "../gain/facts.ts";
+import type { Windows } from "../layers/windows.ts";
 import type { Matrix } from "../gain/matrix.ts";
 import { verdictOf } from "../gain/claims.ts";
 import type { Model, Node, Phase, Weight } from "../model/model.ts";
@@ -203,6 +204,12 @@ interface Uses {
   readonly heads: ReadonlySet<number>;
   readonly tables: ReadonlySet<number>;
   readonly kernels: ReadonlySet<number>;
+  /** The maps that a kernel with one result for each channel, or an ordinary one, slides over. */
+  readonly maps: (weight: number) => readonly SlidOver[];
+}
+
+interface SlidOver extends Sliding {
+  readonly positions: readonly number[];
 }
 
 function usesOf({ nodes, values }: ModelDocument): Uses {
@@ -216,6 +223,24 @@ function usesOf({ nodes, values }: ModelDocument): Uses {
     heads: of(["Linear"], "weight", ({ outputs: [value] }) => values[value].length === 1),
     tables: of(["Attend"], "position"),
     kernels: of(["Conv", "DepthwiseConv"], "weight"),
+    maps: (weight) => {
+      const found = new Map<string, SlidOver>();
+      for (const { layer, weights, inputs, config } of nodes as readonly Node[]) {
+        if (!["Conv", "DepthwiseConv"].includes(layer) || weights.weight !== weight) continue;
+        const {
+          multiplier = 1,
+          kernel,
+          stride,
+          padding,
+          dilation,
+        } = config as unknown as Windows & { multiplier?: number };
+        const map = { positions: values[inputs[0]].slice(0, -1), stride, padding, dilation };
+        // Windows apart from each other and inside of the map are the kernel's matrix and nothing else.
+        const slides = padding > 0 || (kernel - 1) * dilation >= stride;
+        if (slides && multiplier === 1) found.set(JSON.stringify(map), map);
+      }
+      return [...found.values()];
+    },
   };
 }
 
@@ -227,7 +252,7 @@ function factsDocument(
   { weights }: ModelDocument,
   index: number,
   phase: Phase,
-  { heads, tables, kernels }: Uses,
+  { heads, tables, kernels, maps }: Uses,
 ): FactsDocument {
   const known = knownBy(weights[index], phase);
   const { spectral, frobenius, rowSum, rowNorm, maxAbs, low, high, stored } = facts;
@@ -248,6 +273,10 @@ function factsDocument(
   const room = (x: number, terms: number): Bound => bound(terms > 1 ? x * (1 + 2 ** -40) : x);
   const values = shape.length <= 1 && (shape[0] ?? 1) <= listed ? facts.values : null;
   const taps = kernels.has(index) ? stored.kernel?.taps(1) : undefined;
+  const slid = maps(index).flatMap((map) => {
+    const norm = stored.kernel?.onMap(map.positions, map, 1) ?? Infinity;
+    return norm < Infinity ? [{ ...map, norm: norm * (1 + 2 ** -26) }] : [];
+  });
   return {
     ...plain,
     spectral: room(spectral, (shape[0] ?? 1) * columns),
@@ -258,6 +287,7 @@ function factsDocument(
     ...(heads.has(index) ? { rowDistance: room(stored.rowDistance, 2) } : {}),
     ...(tables.has(index) ? { columnSpread: room(stored.columnSpread, 2) } : {}),
     ...(taps?.every(Number.isFinite) ? { taps: taps.map((x) => x * (1 + 2 ** -40)) } : {}),
+    ...(slid.length > 0 ? { maps: slid } : {}),
   };
 }
 

@@ -7,8 +7,10 @@ import { spectralNormUpper } from "../gain/spectral.ts";
 import { maxUp } from "../gain/up.ts";
 import type { Taps } from "./symbol.ts";
 
-/** Multiply-adds that one kernel's matrices may cost. */
+/** Multiply-adds that one kernel's matrix may cost, and the matrices of all channels of a depthwise one, and its numbers. */
 const budget = 3.2e10;
+const depthwiseBudget = 2e9;
+const numbers = 2 ** 25;
 
 /** Kernels (out, in, taps) over a map of rows × columns positions. */
 export interface OnMap {
@@ -23,13 +25,13 @@ export interface OnMap {
  * tap t, else 0, so that the bound is `spectralNormUpper`'s alone.
  */
 export function writtenNorm(kernel: ArrayLike<number>, out: number, inner: number, where: OnMap): number {
-  return costOf(out, inner, where) > budget ? Infinity : normOf(kernel, 0, out, inner, where);
+  return !(costOf(out, inner, where) <= budget) ? Infinity : normOf(kernel, 0, out, inner, where);
 }
 
 /** The same of a depthwise convolution: `together` kernels read one channel, and channels don't mix. */
 export function writtenDepthwiseNorm(kernel: ArrayLike<number>, together: number, where: OnMap): number {
   const size = together * where.taps.height * where.taps.width;
-  if ((kernel.length / size) * costOf(together, 1, where) > budget) return Infinity;
+  if (!((kernel.length / size) * costOf(together, 1, where) <= depthwiseBudget)) return Infinity;
   let largest = 0;
   for (let from = 0; from < kernel.length; from += size)
     largest = maxUp(largest, normOf(kernel, from, together, 1, where));
@@ -52,6 +54,7 @@ function outputsOf({
 function costOf(out: number, inner: number, where: OnMap): number {
   const [rows, columns] = outputsOf(where);
   const sides = [out * rows * columns, inner * where.map[0] * where.map[1]];
+  if (sides[0] * sides[1] > numbers) return Infinity;
   return Math.min(...sides) ** 2 * Math.max(...sides);
 }
 

@@ -146,6 +146,9 @@ describe("certificates of given weights", () => {
       facts.taps?.forEach((_, t) =>
         attempt(`${i} tap ${t}`, (c) => smaller(c.proofs[0].facts[i].taps as object, String(t))),
       );
+      facts.maps?.forEach((_, k) =>
+        attempt(`${i} map ${k}`, (c) => smaller(c.proofs[0].facts[i].maps?.[k] as object, "norm")),
+      );
     });
     proof.matrices.forEach((_, i) => {
       for (const key of ["spectral", "rowSum", "rowNorm"])

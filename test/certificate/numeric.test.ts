@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { channelNorms } from "../../src/certificate/verify/frequencies.ts";
+import { normHolds } from "../../src/certificate/verify/maps.ts";
 import {
   frobenius,
   rowDistance,
@@ -11,6 +12,7 @@ import {
 import { addProducts, choleskyEnds, gramOf } from "../../src/certificate/verify/products.ts";
 import { depthwiseNorm } from "../../src/measure/symbol.ts";
 import { singularValues } from "../helpers/singular.ts";
+import { spectralNorm } from "../rig/matrix.ts";
 import { generator } from "./mutations.ts";
 
 function random(rows: number, columns: number, seed: number): Float64Array {
@@ -161,6 +163,71 @@ describe("norms that the checker proves from bytes", () => {
         },
       ),
       { numRuns: 40 },
+    );
+  });
+
+  it("norms of convolutions on a map are borne out down to the truth, and nothing below it", () => {
+    const axis = fc.record({ k: fc.constantFrom(1, 2, 3), n: fc.integer({ min: 1, max: 5 }) });
+    const slides = fc.record({
+      stride: fc.constantFrom(1, 2, 3),
+      padding: fc.constantFrom(0, 1, 2),
+      dilation: fc.constantFrom(1, 2),
+    });
+    fc.assert(
+      fc.property(
+        axis,
+        fc.integer({ min: 1, max: 5 }),
+        slides,
+        fc.boolean(),
+        fc.boolean(),
+        fc.nat(),
+        (ax, m, w, flat, diagonal, seed) => {
+          const positions = flat ? [ax.n] : [m, ax.n];
+          const outputs = positions.map(
+            (n) => Math.floor((n + 2 * w.padding - (ax.k - 1) * w.dilation - 1) / w.stride) + 1,
+          );
+          fc.pre(outputs.every((n) => n >= 1));
+          const [out, depth] = diagonal ? [3, 1] : [2, 2];
+          const taps = ax.k ** positions.length;
+          const data = Float32Array.from(random(out * depth, taps, seed));
+          // The convolution of every unit vector, straight from its definition.
+          const unitsOf = (sizes: readonly number[]): number[][] =>
+            sizes.reduce<number[][]>(
+              (all, n) => all.flatMap((at) => Array.from({ length: n }, (_, i) => [...at, i])),
+              [[]],
+            );
+          const [reads, makes, tapsAt] = [positions, outputs, positions.map(() => ax.k)].map(unitsOf);
+          const dense = (channels: readonly number[]) =>
+            Float64Array.from(
+              channels.flatMap((o) =>
+                makes.flatMap((to) =>
+                  Array.from({ length: depth }, (_, i) => i).flatMap((i) =>
+                    reads.map((from) =>
+                      tapsAt.reduce((sum, tap, t) => {
+                        const hits = from.every(
+                          (p, a) => p === to[a] * w.stride + tap[a] * w.dilation - w.padding,
+                        );
+                        return hits ? sum + data[(o * depth + i) * taps + t] : sum;
+                      }, 0),
+                    ),
+                  ),
+                ),
+              ),
+            );
+          const groups = diagonal ? [[0], [1], [2]] : [[0, 1]];
+          const truth = Math.max(
+            ...groups.map((group) =>
+              spectralNorm(dense(group), group.length * makes.length, depth * reads.length),
+            ),
+          );
+          const shape = [out, depth, ...positions.map(() => ax.k)];
+          const holds = (norm: number): boolean =>
+            normHolds({ shape, data }, { positions, ...w, norm }, diagonal);
+          expect(holds(truth * (1 + 1e-6))).toBe(true);
+          if (truth > 1e-9) expect(holds(truth * (1 - 1e-6))).toBe(false);
+        },
+      ),
+      { numRuns: 150 },
     );
   });
 });

@@ -3,6 +3,7 @@
  * of its own (numeric.ts). The file's float32 numbers are what the certificate is about.
  */
 import { sha256 } from "./canonical.ts";
+import { normHolds } from "./maps.ts";
 import type { Bound, Certificate, FactsDocument, MatrixDocument } from "./document.ts";
 import { unproven } from "./evaluate.ts";
 import {
@@ -57,6 +58,9 @@ export function checkBytes(
     if (facts?.known !== "measured") return;
     checkFacts(weight, facts, data);
     if (facts.taps) checkTaps(weight, facts.taps, data, diagonal.has(i));
+    facts.maps?.forEach((map, k) => {
+      if (!normHolds({ shape, data }, map, diagonal.has(i))) refuse(weight, `maps[${k}]`, map.norm, null);
+    });
   });
   const weights = (id: number): Tensor => tensorOf(model.weights[id].path);
   for (const doc of matrices) {

@@ -61,6 +61,7 @@ export function statedFacts(doc: FactsDocument): Facts<Enclosure> {
     ...(doc.rowDistance === undefined ? {} : { rowDistance: above(doc.rowDistance) }),
     ...(doc.columnSpread === undefined ? {} : { columnSpread: above(doc.columnSpread) }),
     ...(doc.taps ? { taps: doc.taps.map((x) => a.num(x)) } : {}),
+    ...(doc.maps ? { maps: doc.maps.map((map) => ({ ...map, norm: a.num(map.norm) })) } : {}),
   };
 }
 
@@ -89,13 +90,15 @@ export function knownBy(
 /** Lists of numbers are one for each entry, and one for each tap: rules read them so. */
 function checkCounts(
   { path, shape }: ModelDocument["weights"][number],
-  { values, taps }: FactsDocument,
+  { values, taps, maps }: FactsDocument,
 ): void {
   const count = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
   if (values && values.length !== count(shape))
     throw new Refusal(path, `it has ${count(shape)} entries, stated are ${values.length}`);
   if (taps && (shape.length < 3 || taps.length !== count(shape.slice(2))))
     throw new Refusal(path, `it has ${count(shape.slice(2))} taps, stated are ${taps.length}`);
+  if (maps?.some(({ positions }) => positions.length + 2 !== shape.length))
+    throw new Refusal(path, `it slides over ${shape.length - 2} axes, a stated map has others`);
 }
 
 /** The proof as the judge lets it stand. Throws a Refusal where it has not the form of a proof of this model. */
@@ -181,7 +184,7 @@ class Derivation {
       checkCounts(weight, doc);
       return doc;
     }
-    const extra = (["values", "rowDistance", "columnSpread", "taps"] as const).find(
+    const extra = (["values", "rowDistance", "columnSpread", "taps", "maps"] as const).find(
       (key) => doc[key] !== undefined,
     );
     if (extra !== undefined) throw new Refusal(weight.path, `${extra} can only be measured`);

@@ -3,7 +3,7 @@
  * is refused. `null` in the place of a bound says "not proven". Described for people in docs/certificate.md.
  */
 import { Refusal } from "./refusal.ts";
-import type { Init, Constraint, Phase, Weight } from "./rules/facts.ts";
+import type { KernelMap, Init, Constraint, Phase, Weight } from "./rules/facts.ts";
 import type { Norm, Shape } from "./rules/gains.ts";
 import type { Matrix } from "./rules/matrix.ts";
 import type { Domain } from "./rules/ranges.ts";
@@ -56,6 +56,7 @@ export interface FactsDocument {
   readonly rowDistance?: Bound;
   readonly columnSpread?: Bound;
   readonly taps?: readonly number[];
+  readonly maps?: readonly KernelMap<number>[];
 }
 
 export interface RangeDocument {
@@ -293,8 +294,9 @@ const facts = record<FactsDocument>(
     rowDistance: size0,
     columnSpread: size0,
     taps: list(finite),
+    maps: list(record({ positions: list(size), stride: size, padding: whole, dilation: size, norm: finite })),
   } as unknown as Fields<FactsDocument>,
-  ["values", "rowDistance", "columnSpread", "taps"],
+  ["values", "rowDistance", "columnSpread", "taps", "maps"],
 );
 
 const rangeDocument = record<RangeDocument>({

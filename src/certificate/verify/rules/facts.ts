@@ -22,8 +22,19 @@ export interface Facts<T> {
   readonly columnSpread?: T;
   /** ‖W_t‖₂ of every tap of a kernel, row-major. */
   readonly taps?: readonly T[];
+  /** Norms of the convolution on maps that it is used on. */
+  readonly maps?: readonly KernelMap<T>[];
   /** Of a kernel whose constraint bounds its convolution: the l2 norm of the map, zero padded, any stride and dilation. */
   readonly operator?: T;
+}
+
+/** The l2 norm of a kernel's convolution on a map of these positions, zero padded; the same along each axis. */
+export interface KernelMap<T> {
+  readonly positions: readonly number[];
+  readonly stride: number;
+  readonly padding: number;
+  readonly dilation: number;
+  readonly norm: T;
 }
 
 export type Init =

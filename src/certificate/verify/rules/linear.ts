@@ -1,7 +1,7 @@
 /** Linear maps with weights or fixed numbers. Each rule's proof is in docs/gains.md under its name. */
 import { hypot, intervalProduct, root, sum, type Arith } from "./arith.ts";
 import { affine } from "./affine.ts";
-import type { Facts } from "./facts.ts";
+import type { Facts, KernelMap } from "./facts.ts";
 import { channelsOf, tokensOf, type Shape } from "./gains.ts";
 import { closeRange, scaledRange, tokenwiseRange } from "./ranges.ts";
 import {
@@ -66,6 +66,16 @@ function byClasses<T>(a: Arith<T>, norms: readonly T[], axes: number, w: Windows
   );
 }
 
+/** The norm on this very map, where it is stated. */
+function onMap<T>({ maps }: Facts<T>, shape: Shape, w: Windows): readonly T[] {
+  const fits = (map: KernelMap<T>): boolean =>
+    map.positions.join() === shape.slice(0, -1).join() &&
+    map.stride === w.stride &&
+    map.padding === w.padding &&
+    map.dilation === w.dilation;
+  return (maps ?? []).filter(fits).map(({ norm }) => norm);
+}
+
 type ConvConfig = LinearConfig & Windows;
 
 const conv = defineRule<ConvConfig>({
@@ -85,7 +95,7 @@ const conv = defineRule<ConvConfig>({
     const [most, count] = [over(shape, (n) => reads(n, config)), over(shape, (n) => taps(n, config))];
     const { taps: known, operator } = weight;
     const byReads = a.mul(root(a, most), norm);
-    const l2 = operator === undefined ? byReads : a.min(byReads, operator);
+    const l2 = a.min(byReads, ...(operator === undefined ? [] : [operator]), ...onMap(weight, shape, config));
     const token = a.mul(root(a, count), norm);
     return {
       stated: {
@@ -138,6 +148,7 @@ const depthwiseConv = defineRule<DepthwiseConfig>({
         ),
         joint,
       ),
+      ...(config.multiplier === 1 ? onMap(weight, shape, config) : []),
     );
     return {
       stated: {
