@@ -103,4 +103,33 @@ export const cases: Readonly<Record<string, Witness>> = {
     from: "residual",
     to: "residual",
   },
+  "the same behind a table of 1e15": {
+    source: `model M {
+  weights { init: spectral, bias: false, gamma: learned(0, in: [0, 0]) }
+  input ids: [4] in tokens(5)
+  let v1 = ids |> Embedding(4)
+  let v2 = Attend(v1, (learned(orthogonal, shape: [4, 4], in: [-1, 1]) |> Tanh), v1, heads: 4, score: cosine(tau: learned(2, shape: [4], in: [-1, 3]), eps: 0.1), position: relative, causal: true)
+  let v5 = v2 |> Residual(UnitNorm(eps: 0.1, guard: max), alpha: 1, form: convex)
+  output out = v5
+}`,
+    phase: "checkpoint",
+    weightsAre: "free",
+    weights: {
+      "embedding.weight": [
+        -1000000000000000, 800000000000000, 200000000000000, 500000000000000, 200000000000000,
+        -400000000000000, 2000000000000000, -1000000000000000, 200000000000000, -300000000000000,
+        -700000000000000, 800000000000000, 500000000000000, 1000000000000000, -2000000000000000,
+        30000000000000, 1000000000000000, -2000000000000000, 2000000000000000, -2000000000000000,
+      ],
+      "learned.value": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      "attend.tau": [0, 0, 0, 0],
+      "attend.position": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    },
+    inputs: { ids: [0, 0, 0, 0] },
+    x: [],
+    y: [],
+    claimed: { kind: "range", side: "token" },
+    from: "residual",
+    to: "residual",
+  },
 };

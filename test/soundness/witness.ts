@@ -227,9 +227,15 @@ function roundingOfValue(
   at: ReadonlyMap<ValueId, Float64Array>,
   to: ValueId,
 ): number {
-  return model.inputs
-    .filter(({ value, domain }) => value !== to && domain.kind !== "tokens" && leadsTo(model, value, to))
-    .reduce((sum, { value }) => {
+  // Numbers of tokens have no neighbours; what is looked up by them is exact.
+  const sources = model.inputs.flatMap(({ value, domain }) =>
+    domain.kind === "tokens"
+      ? model.nodes.filter(({ inputs }) => inputs.includes(value)).flatMap(({ outputs }) => outputs)
+      : [value],
+  );
+  return sources
+    .filter((value) => value !== to && leadsTo(model, value, to))
+    .reduce((sum, value) => {
       const part = new Part(model, value, tensors, at);
       return sum + 2 * provenRounding(part, value, to, [...(at.get(value) as Float64Array)]);
     }, 0);
