@@ -219,8 +219,10 @@ function provenRounding(
   return each.every(Number.isFinite) ? each.reduce((a, b) => a + b, 0) : 0;
 }
 
-/** What float64 may have added to a size of one value, or to the distance of two of its tokens: an α of 1 leaves of a
- *  convex residual's skip path, whatever its size, nothing but rounding. */
+/**
+ * What float64 may have added to a size of one value, or to the distance of two of its tokens: an α of 1 leaves of a convex
+ * residual's skip path, whatever its size, nothing but rounding.
+ */
 function roundingOfValue(
   model: Model,
   tensors: Tensors,
