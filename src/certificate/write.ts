@@ -5,7 +5,6 @@
  */
 import type { Analysis } from "../gain/analyze.ts";
 import type { MatrixOracle, Sliding, WeightFacts } from "../gain/facts.ts";
-import type { Windows } from "../layers/windows.ts";
 import type { Matrix } from "../gain/matrix.ts";
 import { verdictOf } from "../gain/claims.ts";
 import type { Model, Node, Phase, Weight } from "../model/model.ts";
@@ -233,7 +232,7 @@ function usesOf({ nodes, values }: ModelDocument): Uses {
           stride,
           padding,
           dilation,
-        } = config as unknown as Windows & { multiplier?: number };
+        } = config as unknown as Sliding & { kernel: number; multiplier?: number };
         const map = { positions: values[inputs[0]].slice(0, -1), stride, padding, dilation };
         // Windows apart from each other and inside of the map are the kernel's matrix and nothing else.
         const slides = padding > 0 || (kernel - 1) * dilation >= stride;
